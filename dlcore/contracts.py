@@ -1,0 +1,43 @@
+"""The contracts that every function keeps: one dtype in and out, and errors that say needed, got, try."""
+
+from typing import Any, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array: TypeAlias = jax.Array
+Scalar: TypeAlias = Any  # a number, a traced scalar or, in an optimizer, a schedule
+PyTree: TypeAlias = Any
+
+
+def in_dtype_of(x: Any, *numbers: Any) -> Any:
+    """``numbers`` in the real dtype of ``x``; Python numbers stay as they are, their precision is the caller's.
+
+    A swept hyperparameter is a float32 array: beside bfloat16 data it would widen the result, and under strict
+    promotion it is an error.
+    """
+    real = jnp.finfo(jnp.result_type(x)).dtype
+    cast = tuple(jnp.asarray(n, real) if hasattr(n, "dtype") else n for n in numbers)
+    return cast[0] if len(cast) == 1 else cast
+
+
+def at_least_f32(dtype: Any) -> Any:
+    """The dtype to compute in for values stored as ``dtype``: float32 for the 16-bit types, else itself."""
+    return dtype if jnp.finfo(dtype).bits >= 32 else jnp.dtype(jnp.float32)
+
+
+def check_float(name: str, x: Any) -> None:
+    """Raise TypeError unless ``x`` is of a floating type."""
+    if not jnp.issubdtype(jnp.result_type(x), jnp.inexact):
+        raise TypeError(f"{name}: needed a floating type, got {jnp.result_type(x)}; try {name}.astype(jnp.float32)")
+
+
+def check_same_shape(**arrays: Any) -> None:
+    """Raise ValueError unless all ``arrays`` have one shape: (n, 1) against (n,) never broadcasts silently."""
+    shapes = {name: np.shape(a) for name, a in arrays.items()}
+    if len(set(shapes.values())) > 1:
+        got = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
+        sizes = {int(np.prod(shape)) for shape in shapes.values()}
+        hint = "reshape one of them, for example with [..., None] or .squeeze(-1)" if len(sizes) == 1 else "align them"
+        raise ValueError(f"needed equal shapes, got {got}; try: {hint}")
