@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 Array: TypeAlias = jax.Array
 Scalar: TypeAlias = Any  # a number, a traced scalar or, in an optimizer, a schedule
@@ -41,3 +42,16 @@ def check_same_shape(**arrays: Any) -> None:
         sizes = {int(np.prod(shape)) for shape in shapes.values()}
         hint = "reshape one of them, for example with [..., None] or .squeeze(-1)" if len(sizes) == 1 else "align them"
         raise ValueError(f"needed equal shapes, got {got}; try: {hint}")
+
+
+def check_between(low: float, high: float, **numbers: Any) -> None:
+    """Raise ValueError unless all ``numbers`` that are known lie in [low, high]; traced ones are data and pass."""
+    for name, value in numbers.items():
+        if isinstance(value, Tracer):
+            continue
+        outside = np.asarray(value)[(np.asarray(value) < low) | (np.asarray(value) > high)]
+        if outside.size:
+            limits = f"numbers from {low:g} to {high:g}" if high < np.inf else f"numbers not below {low:g}"
+            raise ValueError(
+                f"{name}: needed {limits}, got {outside.flat[0]}; try: clip it, or look where it comes from"
+            )
