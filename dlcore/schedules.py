@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from dlcore.contracts import Array, PyTree, Scalar
+from dlcore.contracts import Array, PyTree, Scalar, in_dtype_of
 from dlcore.pytrees import hyperparams, static
 
 UNITS = ("step", "epoch", "training")
@@ -52,12 +52,21 @@ class Exponential(Schedule):
 
 def constant(t: Scalar, value: Scalar) -> Array:
     r"""$\alpha_0$ for every ``t`` [...]."""
-    return jnp.broadcast_to(value, jnp.shape(t))
+    t, value = _on_clock(t, value)
+    return jnp.full_like(t, value)
 
 
 def exponential(t: Scalar, initial: Scalar, decay: Scalar) -> Array:
     r"""$\alpha_0 k^t$ for time ``t`` [...], start ``initial`` and factor ``decay``."""
-    return initial * decay ** jnp.asarray(t, float)
+    t, initial, decay = _on_clock(t, initial, decay)
+    return initial * decay**t
+
+
+def _on_clock(t, *numbers):
+    """``t`` as a floating number and ``numbers`` in its dtype."""
+    t = jnp.asarray(t)
+    t = t if jnp.issubdtype(t.dtype, jnp.floating) else t.astype(float)
+    return t, *(in_dtype_of(t, n) for n in numbers)
 
 
 @hyperparams
