@@ -1,0 +1,126 @@
+"""Data sets by name, and the user's own files."""
+
+import os
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dlcore.data.examples import Dataset
+from dlcore.data.image_files import find_cifar10, find_idx, read_cifar10, read_idx_folder
+from dlcore.data.table_files import read_csv, read_npz
+from dlcore.pytrees import nearest
+
+_UCI = "CC BY 4.0 (UCI Machine Learning Repository)"
+
+# name: source, licence
+_SKLEARN = {
+    "digits": ("Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits (its test part)", _UCI),
+    "iris": ("Fisher 1936, The use of multiple measurements in taxonomic problems", _UCI),
+    "wine": ("Aeberhard & Forina 1992, Wine", _UCI),
+    "breast_cancer": ("Wolberg, Mangasarian, Street & Street 1995, Breast Cancer Wisconsin (Diagnostic)", _UCI),
+    "diabetes": ("Efron, Hastie, Johnstone & Tibshirani 2004, Least Angle Regression", "none stated; in scikit-learn"),
+}
+
+_DIGITS = tuple("0123456789")
+_CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+
+# name: folders it is looked for in, classes, source, licence
+_IDX: dict[str, tuple[tuple[str, ...], tuple[str, ...], str, str]] = {
+    "mnist": (("mnist", "MNIST", "MNIST/raw"), _DIGITS, "LeCun, Cortes & Burges 1998, MNIST", "CC BY-SA 3.0"),
+    "fashion_mnist": (
+        ("fashion_mnist", "fashion-mnist", "FashionMNIST/raw"),
+        _CLOTHES,
+        "Xiao, Rasul & Vollgraf 2017, Fashion-MNIST",
+        "MIT",
+    ),
+}
+
+
+def names() -> tuple[str, ...]:
+    """The names that ``load`` knows; the last three need their published files."""
+    return (*_SKLEARN, *_IDX, "cifar10")
+
+
+def load(
+    name_or_path: str | os.PathLike[str],
+    *,
+    target: str | int | None = None,
+    drop: tuple[str | int, ...] = (),
+    task: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> Dataset:
+    """A data set by name, or from a .csv or .npz file or a folder of IDX or CIFAR-10 files.
+
+    target, drop, task: columns of a CSV file (default target: the last), and "classification" or "regression" where
+    the guess from the target's values is wrong. data_dir: where the files of mnist, fashion_mnist and cifar10 lie,
+    default the environment variable DLCORE_DATA.
+
+    Raises ValueError, in one line, for an unknown name, with the names there are, and for a file that cannot be read.
+    """
+    name = os.fspath(name_or_path)
+    if name in _SKLEARN:
+        return _from_sklearn(name)
+    if name in _IDX or name == "cifar10":
+        return _from_files(name, data_dir)
+    path = pathlib.Path(name).expanduser()
+    if not path.exists():
+        there = ", ".join(nearest(name, names()))
+        raise ValueError(
+            f"no data set or file {name!r}; nearest first, there are: {there}; or give a .csv or .npz file"
+        )
+    if path.is_dir():
+        return _from_folder(path)
+    if path.suffix == ".npz":
+        return read_npz(path)
+    if path.suffix in (".csv", ".data", ".txt", ".tsv"):
+        return read_csv(path, target=target, drop=drop, task=task)
+    raise ValueError(
+        f"needed a .csv or .npz file or a folder of IDX files, got {name!r}; try numpy.savez(path, x=, y=)"
+    )
+
+
+def _from_sklearn(name: str) -> Dataset:
+    from sklearn import datasets
+
+    # as measured: the copy that scikit-learn scales was normalised with the statistics of all examples, test included
+    options: dict[str, Any] = {"scaled": False} if name == "diabetes" else {}
+    loader: Callable[..., Any] = getattr(datasets, f"load_{name}")
+    raw = loader(**options)
+    source, licence = _SKLEARN[name]
+    if name == "diabetes":
+        y, classes = np.asarray(raw.target, np.float32)[:, None], ()
+    else:
+        y, classes = np.asarray(raw.target, np.int32), tuple(str(label) for label in raw.target_names)
+    shape = (8, 8, 1) if name == "digits" else None
+    features = tuple(str(feature) for feature in raw.feature_names)
+    return Dataset(name, np.asarray(raw.data, np.float32), y, classes, features, shape, 0, source, licence)
+
+
+def _from_files(name: str, data_dir: str | os.PathLike[str] | None) -> Dataset:
+    root = data_dir or os.environ.get("DLCORE_DATA")
+    if not root:
+        raise ValueError(
+            f"{name} needs its published files: give data_dir or set DLCORE_DATA to the folder they are in"
+        )
+    if name == "cifar10":
+        places, found = ("cifar10", "cifar-10-batches-bin"), find_cifar10
+    else:
+        places, found = _IDX[name][0], find_idx
+    for folder in (pathlib.Path(root, place) for place in (*places, ".")):
+        if found(folder):
+            return _from_folder(folder, name)
+    raise ValueError(f"no files of {name} in {os.fspath(root)!r}, looked in: {', '.join(places)} and itself")
+
+
+def _from_folder(folder: pathlib.Path, name: str | None = None) -> Dataset:
+    if find_cifar10(folder):
+        return read_cifar10(folder)
+    if find_idx(folder):
+        known = name or folder.resolve().name.lower().replace("-", "_")
+        _, classes, source, licence = _IDX.get(known, ((), (), str(folder), ""))
+        return read_idx_folder(folder, known, classes, source, licence)
+    raise ValueError(
+        f"needed train-images-idx3-ubyte or data_batch_1.bin in {str(folder)!r}; try the folder of the files"
+    )

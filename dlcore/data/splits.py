@@ -1,0 +1,201 @@
+"""Training, validation and a sealed test set, and the folds of cross-validation."""
+
+import dataclasses
+import datetime
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+import jax
+import numpy as np
+
+from dlcore.data.checks import duplicates
+from dlcore.data.examples import Dataset, Examples
+
+
+class Opening(NamedTuple):
+    """When a sealed test set was opened (UTC, ISO 8601) and what for."""
+
+    time: str
+    reason: str
+
+
+class Sealed:
+    """A test set that opens once: what is chosen after a look at it, it can no longer judge.
+
+    Its repr, iteration, copies and pickles show no example; ``n`` and ``opened`` (None before) are public.
+    """
+
+    __slots__ = ("_content", "_seal", "n")
+
+    def __init__(self, examples: Examples):
+        self.n = len(examples.y)
+        self._seal: list[Opening] = []
+        self._content: Callable[[], Examples] = lambda: examples
+
+    @property
+    def opened(self) -> Opening | None:
+        """When it was opened and why, None as long as it is sealed."""
+        return self._seal[0] if self._seal else None
+
+    def open(self, reason: str) -> Examples:
+        """The test examples, once; raises RuntimeError with the first opening the second time."""
+        if not reason.strip():
+            raise ValueError("needed a reason for opening the test set, got none; try 'final evaluation'")
+        if self.opened:
+            raise RuntimeError(
+                f"the test set was opened already, at {self.opened.time} for {self.opened.reason!r}; "
+                "keep what that opening returned, or split anew with another seed"
+            )
+        examples = self._content()
+        self._seal.append(Opening(datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), reason))
+        return examples
+
+    def map(self, f: Callable[[Examples], Examples]) -> "Sealed":
+        """The same test set, with ``f`` applied when it opens; opening one opens the other."""
+        mapped = object.__new__(Sealed)
+        mapped.n, mapped._seal, content = self.n, self._seal, self._content
+        mapped._content = lambda: f(content())
+        return mapped
+
+    def overlap(self, x: Any) -> int:
+        """How many test examples also stand in ``x`` [n, d]: all that may be known of them before the opening."""
+        return len(duplicates(x, self._content().x))
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError("a sealed test set cannot be iterated; try open(reason), once, at the very end")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a sealed test set is neither copied nor pickled: a copy would open a second time")
+
+    def __repr__(self) -> str:
+        state = f"opened {self.opened.time} for {self.opened.reason!r}" if self.opened else "sealed"
+        return f"Sealed(n={self.n}, {state})"
+
+
+class _Absent(Sealed):
+    """Stands for the test set where it must not be: inside jit and vmap, and after jax.tree.map."""
+
+    __slots__ = ()
+
+    def __init__(self):
+        super().__init__(Examples((), ()))
+
+    def open(self, reason: str) -> NoReturn:
+        raise RuntimeError("there is no test set here: it does not pass jit, vmap or tree.map; open it outside")
+
+    def __repr__(self) -> str:
+        return "Sealed(absent)"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+    """Training and validation examples, and the sealed test set.
+
+    A pytree of the first two: in compiled code, and in what ``jax.tree.map`` returns, the test set does not exist.
+    """
+
+    train: Examples
+    validation: Examples
+    test: Sealed = dataclasses.field(default_factory=_Absent)
+
+    def __repr__(self) -> str:
+        train, validation = ([np.shape(a) for a in jax.tree.leaves(part)] for part in (self.train, self.validation))
+        return f"Split(train {train}, validation {validation}, test {self.test!r})"
+
+
+jax.tree_util.register_dataclass(Split, ["train", "validation"], [], drop_fields=["test"])
+
+
+def split(
+    dataset: Dataset, fractions: Sequence[float] = (0.6, 0.2, 0.2), seed: int = 0, stratified: bool | None = None
+) -> Split:
+    """Shuffle ``dataset`` and cut it into training, validation and sealed test set.
+
+    Every example is in exactly one part and the sizes are those of ``fractions`` to less than one example.
+    ``stratified`` (default: in classification) keeps the share of every class, and puts every class into every part
+    where it has enough examples. A published test set stays the test set; the first two fractions then divide the rest.
+
+    Raises ValueError for fractions that are not positive or do not add up to 1, and for fewer examples than parts.
+    """
+    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"needed three positive fractions with sum 1, got {tuple(fractions)}; try (0.6, 0.2, 0.2)")
+    if stratified and not dataset.classes:
+        raise ValueError("needed classes to stratify by, got a regression set; try stratified=False")
+    own = len(dataset) - dataset.published_test
+    shares = np.asarray(fractions[:2] if dataset.published_test else fractions, float)
+    if own < len(shares):
+        raise ValueError(f"needed at least {len(shares)} examples to split, got {own}; try more data")
+    by_class = bool(dataset.classes) if stratified is None else stratified
+    group = dataset.y[:own] if by_class else np.zeros(own, int)
+    parts = _assign(group, shares / shares.sum(), np.random.default_rng(seed))
+    if dataset.published_test:
+        parts.append(np.arange(own, len(dataset)))
+    train, validation, test = (Examples(dataset.x[i], dataset.y[i]) for i in parts)
+    return Split(train, validation, Sealed(test))
+
+
+def _assign(group: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """Shuffled indices of every part, each class dealt out in proportion to ``shares``."""
+    _, group, sizes = np.unique(group, return_inverse=True, return_counts=True)
+    counts = _table(sizes, shares)
+    parts: list[list[np.ndarray]] = [[] for _ in shares]
+    for c, row in enumerate(counts):
+        members = rng.permutation(np.flatnonzero(group == c))
+        for part, piece in zip(parts, np.split(members, np.cumsum(row)[:-1]), strict=True):
+            part.append(piece)
+    return [rng.permutation(np.concatenate(part)) for part in parts]
+
+
+def _table(sizes: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Counts [class, part] with exact sums over both: classes rounded one by one, then single examples moved.
+
+    A move goes from the part with most examples too many to the one with most too few, in the class that bears it best:
+    not one that would vanish from a part if another can be taken.
+    """
+    wanted = _apportion(int(sizes.sum()), shares)
+    ideal = sizes[:, None] * shares[None, :]
+    counts = np.array([_apportion(int(size), shares) for size in sizes])
+    while (excess := counts.sum(axis=0) - wanted).any():
+        a, b = excess.argmax(), excess.argmin()
+        surplus = (counts - ideal)[:, a] - (counts - ideal)[:, b]
+        bears = np.select([counts[:, a] > 1, counts[:, a] == 1], [surplus, surplus - sizes.sum()], -np.inf)
+        c = bears.argmax()
+        counts[c, a] -= 1
+        counts[c, b] += 1
+    return counts
+
+
+def _apportion(n: int, shares: np.ndarray) -> np.ndarray:
+    """``n`` in whole parts by largest remainders; none empty if n allows it."""
+    counts = np.floor(n * shares).astype(int)
+    order = np.argsort(counts - n * shares, kind="stable")
+    counts[order[: n - counts.sum()]] += 1
+    while n >= len(shares) and counts.min() == 0:
+        counts[counts.argmax()] -= 1
+        counts[counts.argmin()] += 1
+    return counts
+
+
+def fold_numbers(y: Any, k: int, seed: int = 0) -> np.ndarray:
+    """The fold 0 … k-1 of every example [n]: example i validates in run ``fold_numbers[i]`` and trains in the others.
+
+    ``y`` is the number of examples, or class numbers [n] to stratify by. Folds differ by at most one example, overall
+    and within each class. Raises ValueError unless 2 <= k <= n.
+    """
+    labels = np.zeros(int(y), int) if np.ndim(y) == 0 else np.asarray(y)
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"needed a number or class numbers [n], got {labels.dtype} {list(labels.shape)}; try len(y)")
+    if not 2 <= k <= labels.size:
+        raise ValueError(f"needed 2 to {labels.size} folds, got k = {k}; try k=5")
+    rng = np.random.default_rng(seed)
+    shuffled = rng.permutation(labels.size)
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    folds = np.empty(labels.size, np.int32)
+    folds[by_class] = rng.permutation(k)[np.arange(labels.size) % k]  # dealt like cards
+    return folds
+
+
+def k_folds(y: Any, k: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Indices (training, validation) of the k runs of cross-validation, by ``fold_numbers``."""
+    folds = fold_numbers(y, k, seed)
+    return [(np.flatnonzero(folds != i), np.flatnonzero(folds == i)) for i in range(k)]
