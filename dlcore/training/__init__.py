@@ -1,0 +1,36 @@
+"""Training: a setup is data; pure functions below, the driven loop above."""
+
+from dlcore.training.fit import Progress, check, ending, fit
+from dlcore.training.metrics import accuracy
+from dlcore.training.setup import EarlyStopping, Setup, as_arrays
+from dlcore.training.train import (
+    Best,
+    History,
+    Run,
+    TrainState,
+    advance,
+    evaluate,
+    predict,
+    start,
+    train,
+)
+
+__all__ = [
+    "Best",
+    "EarlyStopping",
+    "History",
+    "Progress",
+    "Run",
+    "Setup",
+    "TrainState",
+    "accuracy",
+    "advance",
+    "as_arrays",
+    "check",
+    "ending",
+    "evaluate",
+    "fit",
+    "predict",
+    "start",
+    "train",
+]
