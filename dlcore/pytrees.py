@@ -143,6 +143,20 @@ def paths(tree: Any) -> dict[str, Any]:
     return dict(walk("", tree))
 
 
+def leaf_names(tree: Any) -> list[str]:
+    """The path of every leaf, in the order of ``jax.tree.leaves``; "" where ``tree`` itself is the leaf."""
+    flat, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return ["".join(map(_step, path)).removeprefix(".") for path, _ in flat]
+
+
+def _step(key: Any) -> str:
+    if isinstance(key, jax.tree_util.SequenceKey):
+        return f"[{key.idx}]"
+    if isinstance(key, jax.tree_util.FlattenedIndexKey):
+        return f"[{key.key}]"
+    return f".{key.name}" if isinstance(key, jax.tree_util.GetAttrKey) else f".{key.key}"
+
+
 def _steps(path: str) -> list[str]:
     return re.findall(r"\[\d+\]|\.[^.\[\]]+", path if path.startswith("[") else f".{path}")
 
