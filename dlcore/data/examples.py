@@ -54,6 +54,6 @@ def images(x: Any, image_shape: tuple[int, ...]) -> Any:
 def without_missing(dataset: Dataset) -> Dataset:
     """``dataset`` without the examples in which a feature or the target is missing (NaN, or label -1)."""
     missing = np.asarray(dataset.y == -1) if dataset.classes else np.isnan(dataset.y).any(axis=-1)
-    whole = ~(np.isnan(dataset.x.reshape(len(dataset), -1)).any(axis=1) | missing)
-    tail = int(whole[len(dataset) - dataset.published_test :].sum())
-    return dataclasses.replace(dataset, x=dataset.x[whole], y=dataset.y[whole], published_test=tail)
+    whole = np.flatnonzero(~(np.isnan(dataset.x.reshape(len(dataset), -1)).any(axis=1) | missing))
+    test = int((whole >= len(dataset) - dataset.published_test).sum())
+    return dataclasses.replace(dataset, x=dataset.x[whole], y=dataset.y[whole], published_test=test)

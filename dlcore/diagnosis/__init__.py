@@ -1,0 +1,30 @@
+"""Diagnosis: arrays in, verdicts out."""
+
+from dlcore.diagnosis.curves import diagnose
+from dlcore.diagnosis.sanity import initial_loss, overfit
+from dlcore.diagnosis.signs import Curves, Gap, split_gap
+from dlcore.diagnosis.verdicts import (
+    Verdict,
+    accuracy_error,
+    fano_bound,
+    label_entropy,
+    softmax_floor,
+    softmax_twice_bound,
+    target_variance,
+)
+
+__all__ = [
+    "Curves",
+    "Gap",
+    "Verdict",
+    "accuracy_error",
+    "diagnose",
+    "fano_bound",
+    "initial_loss",
+    "label_entropy",
+    "overfit",
+    "softmax_floor",
+    "softmax_twice_bound",
+    "split_gap",
+    "target_variance",
+]

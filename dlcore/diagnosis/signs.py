@@ -1,0 +1,136 @@
+"""Learning curves in numbers: levels, falls, roughness, and where the gap to the validation loss comes from."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+FEWEST_EPOCHS = 4  # two for a level, two more for a trend
+
+
+class Curves(NamedTuple):
+    """The history of one training, one value per epoch that ran.
+
+    ``running_loss`` is the mean over the batches while the parameters moved, in training mode; the others are taken at
+    the end of the epoch in evaluation mode. Accuracies are None in regression. ``first_nonfinite`` is the first step
+    with a loss that is not finite, -1 if there is none.
+    """
+
+    running_loss: Any
+    train_loss: Any
+    validation_loss: Any
+    train_accuracy: Any = None
+    validation_accuracy: Any = None
+    first_nonfinite: int = -1
+
+
+class Gap(NamedTuple):
+    """validation loss - running loss = data - averaging lag - regularisation, at the end of the training."""
+
+    data: float
+    lag: float
+    regularisation: float
+
+
+class Signs(NamedTuple):
+    """What the rules look at. Losses are in the unit of the loss, ``scale`` is that of a constant prediction.
+
+    Levels are medians over the last fifth of the epochs; a fall is that of the straight line through the last third.
+    """
+
+    epochs: int
+    scale: float
+    peak: float
+    train: float
+    train_best: float
+    validation: float
+    validation_best: float
+    best_epoch: int
+    train_fall: float
+    validation_fall: float
+    linearity: float
+    trend: float
+    roughness: float
+    train_accuracy: float | None
+    validation_accuracy: float | None
+    validation_accuracy_best: float | None
+    gap: Gap
+
+
+def as_arrays(curves: Curves) -> Curves:
+    """``curves`` as float64 arrays; raises ValueError unless all are [epochs] of one length."""
+    named = {name: value for name, value in curves._asdict().items() if name != "first_nonfinite"}
+    arrays = {name: None if v is None else np.asarray(v, np.float64) for name, v in named.items()}
+    shapes = {name: a.shape for name, a in arrays.items() if a is not None}
+    if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
+        got = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
+        raise ValueError(f"needed curves [epochs] of equal length, got {got}; try one run at a time")
+    return Curves(**arrays, first_nonfinite=int(curves.first_nonfinite))
+
+
+def split_gap(curves: Curves) -> Gap:
+    r"""Where the distance of the two curves that are usually plotted comes from, averaged over the last third.
+
+    data: validation minus training loss, both in evaluation mode. lag: the running loss is a mean over an epoch in
+    which the loss fell from $\ell_{e-1}$ to $\ell_e$, so it is about $(\ell_{e-1} - \ell_e)/2$ above its end.
+    regularisation: what is left of running minus training loss: dropout, augmentation, penalties, noise of batch norm.
+    """
+    running, train, validation, *_ = as_arrays(curves)
+    last = slice(-max(len(train) // 3, 1), None)
+    lag = np.diff(train, prepend=2 * train[:1] - running[:1]) / -2  # before the first epoch: all of it is lag
+    data, lag = (validation - train)[last].mean(), lag[last].mean()
+    return Gap(float(data), float(lag), float((running - train)[last].mean() - lag))
+
+
+def measure(curves: Curves, baseline: float | None) -> Signs:
+    """The signs of finite curves of at least ``FEWEST_EPOCHS`` epochs; without ``baseline`` the first loss is it."""
+    running, train, validation, train_accuracy, validation_accuracy, _ = curves
+    smooth = _median_of_three(validation)
+    scale = float(running[0] if baseline is None else baseline)
+    fall, steady = _fall(train), (scale - _level(train)) / 3
+    return Signs(
+        epochs=len(train),
+        scale=scale,
+        peak=float(max(running.max(), train.max())),
+        train=_level(train),
+        train_best=float(_median_of_three(train).min()),
+        validation=_level(validation),
+        validation_best=float(smooth.min()),
+        best_epoch=int(smooth.argmin()) + 1,
+        train_fall=fall,
+        validation_fall=_fall(validation),
+        linearity=fall / steady if steady > 0 else 0.0,
+        trend=_trend(running),
+        roughness=_roughness(train),
+        train_accuracy=None if train_accuracy is None else _level(train_accuracy),
+        validation_accuracy=None if validation_accuracy is None else _level(validation_accuracy),
+        validation_accuracy_best=None
+        if validation_accuracy is None
+        else float(_median_of_three(validation_accuracy).max()),
+        gap=split_gap(curves),
+    )
+
+
+def _level(curve: np.ndarray) -> float:
+    return float(np.median(curve[-max(len(curve) // 5, 2) :]))
+
+
+def _median_of_three(curve: np.ndarray) -> np.ndarray:
+    padded = np.pad(curve, 1, mode="edge")
+    return np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
+
+
+def _fall(curve: np.ndarray) -> float:
+    last = curve[-max(len(curve) // 3, 3) :]
+    return float(-np.polyfit(np.arange(len(last)), last, 1)[0] * len(last))
+
+
+def _trend(curve: np.ndarray) -> float:
+    """Share of all pairs of epochs in which the later is lower, minus those in which it is higher (Kendall's tau)."""
+    signs = np.sign(curve[:, None] - curve[None, :])[np.triu_indices(len(curve), 1)]
+    return float(signs.mean())
+
+
+def _roughness(curve: np.ndarray) -> float:
+    r"""Standard deviation of independent noise on a smooth curve: second differences have 6 times its variance."""
+    bends = np.abs(np.diff(curve[-max(len(curve) // 2, 4) :], 2))
+    return float(1.4826 * np.median(bends) / np.sqrt(6))

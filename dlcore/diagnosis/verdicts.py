@@ -1,0 +1,70 @@
+"""What every diagnosis returns, and the exact values that curves are compared with."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Verdict(NamedTuple):
+    """What is the matter (``kind``), the numbers that say so, why, and what to try next."""
+
+    kind: str
+    evidence: tuple[str, ...]
+    reason: str
+    try_next: tuple[str, ...]
+
+
+def softmax_floor(c: int) -> float:
+    r"""$\ln(1 + (c-1)/e)$: no cross entropy of c classes falls below it where its logits are probabilities.
+
+    The best such "logits" are one-hot rows, whose softmax is $e/(e + c - 1)$ at the class.
+    """
+    return math.log1p((_at_least_two(c) - 1) / math.e)
+
+
+def softmax_twice_bound(accuracy: Any, c: int) -> Any:
+    r"""The least cross entropy at ``accuracy`` a where logits are probabilities: $a \ln(1 + (c-1)/e) + (1-a)\,w$.
+
+    $w = \ln(2 + (c-2)/\sqrt e)$ is the least loss of a wrong example: the right class shares the top at 1/2.
+    """
+    wrong = math.log(2 + (_at_least_two(c) - 2) / math.sqrt(math.e))
+    return accuracy * softmax_floor(c) + (1 - accuracy) * wrong
+
+
+def fano_bound(accuracy: Any, c: int) -> Any:
+    r"""The largest cross entropy of calibrated predictions: $H(a) + (1-a) \ln(c-1)$. Fano 1961; Cover & Thomas, 2.10.
+
+    A loss above it at ``accuracy`` a: the predictions are less certain than they are right (or surely wrong).
+    """
+    a = np.clip(accuracy, 1 / _at_least_two(c), 1)
+    e = 1 - a
+    entropy = -a * np.log(a) - e * np.log(np.where(e > 0, e, 1))
+    return entropy + e * math.log(c - 1)
+
+
+def label_entropy(y: Any) -> float:
+    r"""$-\sum_k q_k \ln q_k$ with the shares $q_k$ of the classes in y [n]: the cross entropy of the best constant."""
+    shares = np.unique(np.asarray(y), return_counts=True)[1] / np.size(y)
+    return float(-(shares * np.log(shares)).sum())
+
+
+def target_variance(y: Any) -> float:
+    r"""$\frac1n \sum_i \lVert y_i - \bar y \rVert^2$ of y [n, k]: the mean squared error of the best constant."""
+    y = np.asarray(y, np.float64)
+    return float(((y - y.mean(axis=0, keepdims=True)) ** 2).sum() / len(y))
+
+
+def accuracy_error(accuracy: float, n: int) -> float:
+    r"""Standard error $\sqrt{a(1-a)/n}$ of an accuracy over n examples, with a pulled in by half an example.
+
+    The pull (Agresti & Coull's, to first order) keeps it from being 0 where all n are right.
+    """
+    a = (accuracy * n + 0.5) / (n + 1)
+    return math.sqrt(a * (1 - a) / n)
+
+
+def _at_least_two(c: int) -> int:
+    if c < 2:
+        raise ValueError(f"needed at least 2 classes, got {c}; try c=len(dataset.classes)")
+    return c
