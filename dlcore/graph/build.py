@@ -14,38 +14,10 @@ import jax.extend.core
 import jax.numpy as jnp
 
 from dlcore.contracts import Array
+from dlcore.graph.labels import CUSTOM, operation_label
 from dlcore.pytrees import leaf_names
 
 OPENED = frozenset({"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"})
-CUSTOM = frozenset({"custom_jvp_call", "custom_vjp_call"})
-
-SYMBOLS = {
-    "add": "+",
-    "add_any": "+",
-    "sub": "−",
-    "neg": "−",
-    "mul": "×",
-    "div": "/",
-    "dot_general": "@",
-    "logistic": "σ",
-    "reduce_sum": "Σ",
-    "reduce_prod": "Π",
-    "reduce_max": "max",
-    "reduce_min": "min",
-    "pow": "^",
-    "square": "^2",
-    "sqrt": "√",
-    "rsqrt": "1/√",
-    "abs": "|·|",
-    "gt": ">",
-    "ge": "≥",
-    "lt": "<",
-    "le": "≤",
-    "eq": "=",
-    "ne": "≠",
-    "select_n": "where",
-    "broadcast_in_dim": "broadcast",
-}
 
 
 class Node(NamedTuple):
@@ -128,11 +100,11 @@ def _argument_names(f, args):
         bound = inspect.signature(f).bind(*args).arguments
     except (TypeError, ValueError):  # builtin functions have no signature
         bound = {f"x{i}": value for i, value in enumerate(args)}
-    return [
-        root + (name and name if name.startswith("[") or not name else f".{name}")
-        for root, value in bound.items()
-        for name in leaf_names(value)
-    ]
+    return [_joined(root, name) for root, value in bound.items() for name in leaf_names(value)]
+
+
+def _joined(root: str, name: str) -> str:
+    return f"{root}{name}" if name.startswith("[") or not name else f"{root}.{name}"
 
 
 def _check_one_output(shape):
@@ -160,10 +132,16 @@ def _walk(closed, arguments: Sequence[int], places: list[_Place], open_custom: b
     """Append what ``closed`` computes from the nodes ``arguments``; the nodes of its results."""
     jaxpr = closed.jaxpr
     at = dict(zip(jaxpr.invars, arguments, strict=True))
-    at |= {var: _put(places, _constant(value)) for var, value in zip(jaxpr.constvars, closed.consts, strict=True)}
+    at |= {
+        var: _put(places, _constant(jnp.asarray(value)))
+        for var, value in zip(jaxpr.constvars, closed.consts, strict=True)
+    }
 
     def read(atom):
-        return _put(places, _constant(atom.val)) if isinstance(atom, jax.extend.core.Literal) else at[atom]
+        if isinstance(atom, jax.extend.core.Literal):  # its value may be a Python number, of no certain dtype
+            aval: Any = atom.aval
+            return _put(places, _constant(jnp.asarray(atom.val, aval.dtype)))
+        return at[atom]
 
     for equation in jaxpr.eqns:
         operands = tuple(read(atom) for atom in equation.invars)
@@ -184,7 +162,6 @@ def _put(places, place):
 
 
 def _constant(value):
-    value = jnp.asarray(value)
     return _Place(f"{value.item():.4g}" if value.ndim == 0 else "constant", "constant", (), value)
 
 
@@ -213,7 +190,7 @@ def _apply(equation, closed, operands, places):
     }
     sources = tuple(dict.fromkeys(atoms.values()))
     picks = [sources.index(place) for place in atoms.values()]
-    label = _label(equation)
+    label = operation_label(equation)
     results = []
     for i, result in enumerate(equation.outvars):
         only = closed.jaxpr.replace(constvars=(), invars=list(atoms), outvars=[result], eqns=[equation])
@@ -228,19 +205,6 @@ def _apply(equation, closed, operands, places):
 
 def _single_result(run, picks):
     return lambda *values: run(*(values[pick] for pick in picks))[0]
-
-
-def _label(equation):
-    name, params = equation.primitive.name, equation.params
-    if name in CUSTOM and hasattr(params.get("call_jaxpr"), "jaxpr"):
-        return params["call_jaxpr"].jaxpr.debug_info.func_name.strip("_")
-    if name == "integer_pow":
-        return f"^{params['y']}"
-    if name == "convert_element_type":
-        return str(params["new_dtype"])
-    if name == "name":  # jax.ad_checkpoint.checkpoint_name
-        return params["name"]
-    return SYMBOLS.get(name, name.replace("_", " "))
 
 
 def _differentiable(place):

@@ -3,6 +3,7 @@
 Layers, bends where an edge passes a column, and order by the mean of the neighbours: Sugiyama, Tagawa & Toda 1981.
 """
 
+import itertools
 from typing import NamedTuple
 
 from dlcore.graph.build import Graph
@@ -32,7 +33,7 @@ def layered(graph: Graph, inputs_left: bool = True) -> Layout:
         bends = range(len(columns), len(columns) + len(passed))
         columns.extend(passed)
         chains.append([edge.source, *bends, edge.target])
-    rows = _rows(columns, [link for chain in chains for link in zip(chain[:-1], chain[1:], strict=True)])
+    rows = _rows(columns, [link for chain in chains for link in itertools.pairwise(chain)])
     bends = tuple(tuple((columns[p], rows[p]) for p in chain[1:-1]) for chain in chains)
     return Layout(tuple(columns[:n]), tuple(rows[:n]), bends)
 

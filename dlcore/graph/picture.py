@@ -74,7 +74,7 @@ def _mark(graph, edge, local):
     uses = sum(other.source == edge.source and other.backward is not None for other in graph.edges)
     _, backward, factor = edge_text(graph, edge)
     shares = [(backward, DERIVATIVE)] if uses > 1 and edge.backward is not None else []
-    return shares + ([(f"×{factor[factor.find('‖') :]}", LOCAL)] if local and edge.local is not None else [])
+    return shares + ([(f"*{factor.split('] ')[-1]}", LOCAL)] if local and edge.local is not None else [])
 
 
 def _measure(graph, layout, marks):

@@ -17,9 +17,10 @@ MERMAID_SHAPES = {"variable": '["{}"]', "constant": '("{}")', "operation": '(("{
 def show(value: Any) -> str:
     """A number with four digits; an array by its shape and norm; a dash for None."""
     if value is None:
-        return "–"
+        return "-"
     if np.ndim(value) == 0:
-        return f"{np.asarray(value).item():.4g}"
+        number = np.asarray(value).item()
+        return str(number) if isinstance(number, bool) else f"{number:.4g}"
     if not jnp.issubdtype(value.dtype, jnp.inexact):
         return f"{value.dtype}{list(value.shape)}"
     return f"{list(value.shape)} ‖{np.linalg.norm(np.asarray(value).astype(complex).ravel()):.4g}‖"
@@ -92,8 +93,8 @@ def to_mermaid(graph: Graph) -> str:
     lines = ["flowchart LR"]
     for i, node in enumerate(graph.nodes):
         lines.append(f"  n{i}" + MERMAID_SHAPES[node.kind].format(_mermaid_text(node.label)))
-    for edge in graph.edges:
-        lines.append(f'  n{edge.source} -->|"{_mermaid_text(_edge_label(graph, edge))}"| n{edge.target}')
+    labels = [_mermaid_text(_edge_label(graph, edge)) for edge in graph.edges]
+    lines += [f'  n{e.source} -->|"{text}"| n{e.target}' for e, text in zip(graph.edges, labels, strict=True)]
     output = graph.nodes[graph.output]
     text = _mermaid_text(f"{show(output.value)}\n∂ {show(output.derivative)}")
     lines += [f'  out("{_mermaid_text(graph.name)}")', f'  n{graph.output} -->|"{text}"| out']
