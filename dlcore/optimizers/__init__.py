@@ -1,19 +1,75 @@
 """Optimizers: hyperparameters as data, one formula per rule, Optax's interface."""
 
-from dlcore.optimizers.first_order import SGD, Adam, Moments, Momentum, Velocity
+from dlcore.optimizers.adam import Adam, AdaMax, AdamW, AMSGrad, Lion, MaxMoments, NAdam, RAdam
+from dlcore.optimizers.first_order import (
+    SGD,
+    AdaDelta,
+    AdaGrad,
+    CenteredRMSProp,
+    GradientMomentum,
+    GradientNesterov,
+    Moments,
+    Momentum,
+    Nesterov,
+    RMSProp,
+    SquareAverages,
+    SquareSum,
+    Velocity,
+)
+from dlcore.optimizers.leaves import OnLeaves
 from dlcore.optimizers.rule import Chain, LeafRule, Rule, RuleState, apply_updates, at, chain
+from dlcore.optimizers.transforms import AddDecayedWeights, ClipByGlobalNorm, ClipByValue, Scale, Trace, global_norm
+from dlcore.optimizers.wrappers import (
+    Accumulate,
+    AccumulatorState,
+    Averaged,
+    AverageState,
+    Frozen,
+    Masked,
+    Partition,
+)
 
 __all__ = [
     "SGD",
+    "AMSGrad",
+    "Accumulate",
+    "AccumulatorState",
+    "AdaDelta",
+    "AdaGrad",
+    "AdaMax",
     "Adam",
+    "AdamW",
+    "AddDecayedWeights",
+    "AverageState",
+    "Averaged",
+    "CenteredRMSProp",
     "Chain",
+    "ClipByGlobalNorm",
+    "ClipByValue",
+    "Frozen",
+    "GradientMomentum",
+    "GradientNesterov",
     "LeafRule",
+    "Lion",
+    "Masked",
+    "MaxMoments",
     "Moments",
     "Momentum",
+    "NAdam",
+    "Nesterov",
+    "OnLeaves",
+    "Partition",
+    "RAdam",
+    "RMSProp",
     "Rule",
     "RuleState",
+    "Scale",
+    "SquareAverages",
+    "SquareSum",
+    "Trace",
     "Velocity",
     "apply_updates",
     "at",
     "chain",
+    "global_norm",
 ]

@@ -4,16 +4,16 @@ The interface is Optax's: ``init(params)`` and ``update(grads, state, params)``,
 """
 
 import abc
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from dlcore.contracts import Array, PyTree, at_least_f32, in_dtype_of
-from dlcore.pytrees import hyperparams, static
+from dlcore.contracts import Array, PyTree, at_least_f32, check_float, check_same_shape, in_dtype_of
+from dlcore.optimizers.leaves import _per_leaf
+from dlcore.pytrees import hyperparams
 from dlcore.schedules import at
-
-__all__ = ["Chain", "LeafRule", "Rule", "RuleState", "apply_updates", "at", "chain", "hyperparams", "static"]
 
 
 class RuleState(NamedTuple):
@@ -54,37 +54,74 @@ class LeafRule(Rule):
     def step(self, g: Array, s: Any, x: Array | None, t: Array) -> tuple[Array, Any]:
         """(update, slots) from the gradient ``g``, the slots ``s``, the parameter ``x``; ``t`` is 1, 2, …"""
 
+    def look_ahead(self, x: Array, s: Any, t: Array) -> Array:
+        """Where the gradient of the ``t``-th step is to be taken for the parameter ``x`` and the slots ``s``."""
+        del s, t
+        return x
+
     def init(self, params):
         """No step done, and the slots of every array."""
         leaves, treedef = jax.tree.flatten(params)
-        return RuleState(jnp.zeros((), jnp.int32), self._by_slot(treedef, [self.start(x) for x in leaves]))
+        rules = _per_leaf(at(self, jnp.zeros(())), params)
+        slots = [rule._start(x) for rule, x in zip(rules, leaves, strict=True)]
+        return RuleState(jnp.zeros((), jnp.int32), self._by_slot(treedef, slots))
 
     def update(self, grads, state, params=None, **extra):
         """``step`` on every array; schedules are taken at the number of steps done before this one.
 
-        Computes in at least float32 and stores updates and slots in the dtypes they came in.
+        Computes in at least float32 and stores updates and slots in the dtypes they came in. Raises ValueError where
+        a gradient and its parameter or slot differ in shape, TypeError for gradients of integers.
         """
         del extra
-        time = state.step.astype(float)
-        rule = at(self, time)
         gs, treedef = jax.tree.flatten(grads)
         xs = [None] * len(gs) if params is None else treedef.flatten_up_to(params)
-        per_leaf = zip(gs, _by_leaf(treedef, state.slots), xs, strict=True)
-        done = [rule._wide_step(g, s, x, time + 1) for g, s, x in per_leaf]
+        rules, t = self._now(state, grads)
+        per_array = zip(rules, gs, _by_leaf(treedef, state.slots), xs, strict=True)
+        done = [rule._wide_step(g, s, x, t) for rule, g, s, x in per_array]
         updates = treedef.unflatten([update for update, _ in done])
-        return updates, RuleState(state.step + 1, self._by_slot(treedef, [slots for _, slots in done]))
+        return updates, RuleState(_one_more(state.step), self._by_slot(treedef, [slots for _, slots in done]))
+
+    def evaluation_point(self, params, state):
+        """``look_ahead`` on every array."""
+        if type(self).look_ahead is LeafRule.look_ahead:
+            return params
+        xs, treedef = jax.tree.flatten(params)
+        rules, t = self._now(state, params)
+        per_array = zip(rules, xs, _by_leaf(treedef, state.slots), strict=True)
+        return treedef.unflatten([rule._wide_look_ahead(x, s, t) for rule, x, s in per_array])
+
+    def _now(self, state, tree):
+        """The rule of every leaf of ``tree`` as it stands before the next step, and that step's number."""
+        time = state.step.astype(float)
+        return _per_leaf(at(self, time), tree), time + 1
+
+    def _start(self, x):
+        x = jnp.asarray(x)
+        # A Python number would leave a weak type in the slots that the first step takes away: a second compilation.
+        return jax.tree.map(lambda a: a.astype(a.dtype), self._in(x.dtype).start(x))
 
     def _wide_step(self, g, s, x, t):
+        check_float("gradient", g)
         wide = at_least_f32(g.dtype)
-        rule = jax.tree.map(lambda h: in_dtype_of(wide, h), self)
-        x, slots = jax.tree.map(lambda a: _cast(a, wide), (x, s))
-        update, slots = rule.step(g.astype(wide), slots, x, in_dtype_of(wide, t))
-        return update.astype(g.dtype), jax.tree.map(lambda new, old: _cast(new, old.dtype), slots, s)
+        with _reals_times(wide):
+            x_wide, slots = jax.tree.map(lambda a: _cast(a, wide), (x, s))
+            update, slots = self._in(wide).step(g.astype(wide), slots, x_wide, in_dtype_of(wide, t))
+        check_same_shape(gradient=g, update=update, **({} if x is None else {"parameter": x}))
+        return _cast(update, g.dtype), jax.tree.map(lambda new, old: _cast(new, old.dtype), slots, s)
 
-    def _by_slot(self, treedef, per_leaf):
+    def _wide_look_ahead(self, x, s, t):
+        wide = at_least_f32(x.dtype)
+        with _reals_times(wide):
+            x_wide, slots = jax.tree.map(lambda a: _cast(a, wide), (x, s))
+            return _cast(self._in(wide).look_ahead(x_wide, slots, in_dtype_of(wide, t)), x.dtype)
+
+    def _in(self, dtype):
+        return jax.tree.map(lambda h: in_dtype_of(dtype, h), self)
+
+    def _by_slot(self, treedef, per_array):
         """From slots at every leaf to a tree in every slot: ``state.slots.m`` is like the parameters."""
-        like = per_leaf[0] if per_leaf else self.start(jnp.zeros(()))
-        columns = zip(*per_leaf, strict=True) if per_leaf else [()] * len(like)
+        like = per_array[0] if per_array else self.start(jnp.zeros(()))
+        columns = zip(*per_array, strict=True) if per_array else [()] * len(like)
         return like and type(like)(*(treedef.unflatten(column) for column in columns))
 
 
@@ -94,7 +131,20 @@ def _by_leaf(treedef, slots):
 
 
 def _cast(a, dtype):
-    return a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.inexact) else a
+    """``a`` in the precision of ``dtype``; a real array, such as a mean of squares, stays real beside complex ones."""
+    if not jnp.issubdtype(a.dtype, jnp.inexact):
+        return a
+    return a.astype(dtype if jnp.issubdtype(a.dtype, jnp.complexfloating) else jnp.finfo(dtype).dtype)
+
+
+def _reals_times(dtype):
+    """Where ``dtype`` is complex, real numbers of its precision may meet it: nothing is lost."""
+    return jax.numpy_dtype_promotion("standard") if jnp.issubdtype(dtype, jnp.complexfloating) else nullcontext()
+
+
+def _one_more(step: Array) -> Array:
+    """``step`` + 1, held at the largest integer: a counter that wrapped around would undo every bias correction."""
+    return jnp.where(step < jnp.iinfo(step.dtype).max, step + 1, step)
 
 
 @hyperparams
@@ -128,5 +178,17 @@ def chain(*rules: Rule) -> Chain:
 
 
 def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
-    """``params + updates``, in the dtype of the parameters."""
-    return jax.tree.map(lambda x, u: x + u.astype(x.dtype), params, updates)
+    """``params + updates``, in the dtype of the parameters; raises ValueError where their shapes differ."""
+
+    def add(x, u):
+        check_same_shape(parameter=x, update=u)
+        return x + u.astype(x.dtype)
+
+    return jax.tree.map(add, params, updates)
+
+
+def _needed(params: Any) -> Any:
+    """``params``; raises ValueError where ``update`` was called without."""
+    if params is None:
+        raise ValueError("params: needed, got none; try update(grads, state, params)")
+    return params

@@ -1,0 +1,220 @@
+r"""Adam and its relatives, each for one array; ``m`` and ``v`` are running averages of $g$ and $|g|^2$.
+
+Letters as in ``first_order``; $\hat m = m / (1 - \beta_1^t)$ and $\hat v = v / (1 - \beta_2^t)$ take out the bias
+towards the start at 0.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+
+from dlcore.contracts import Array, Scalar
+from dlcore.optimizers.first_order import Moments, Velocity, _root, _square
+from dlcore.optimizers.rule import LeafRule, _needed
+from dlcore.pytrees import hyperparams, static
+
+
+class MaxMoments(NamedTuple):
+    """Running averages of the gradient and of its square, and the largest value of the latter so far."""
+
+    m: Array
+    v: Array
+    v_max: Array
+
+
+@hyperparams
+class Adam(LeafRule):
+    r"""$\theta \leftarrow \theta - \alpha \hat m / (\sqrt{\hat v + \epsilon_r} + \epsilon)$. Kingma & Ba 2015, alg. 1.
+
+    ``bias_correction=False`` takes $m$ and $v$ for $\hat m$ and $\hat v$: its first steps are
+    $(1 - \beta_1) / \sqrt{1 - \beta_2}$ times too long.
+    """
+
+    learning_rate: Scalar = 1e-3
+    b1: Scalar = 0.9
+    b2: Scalar = 0.999
+    eps: Scalar = 1e-8
+    eps_root: Scalar = 0.0
+    bias_correction: bool = static(default=True, kw_only=True)
+
+    def start(self, x):
+        """No gradient seen."""
+        return Moments(m=jnp.zeros_like(x), v=jnp.zeros_like(x.real))
+
+    def step(self, g, s, x, t):
+        """Algorithm 1, its loop body."""
+        del x
+        m, v = _averages(self, g, s)
+        m_hat, v_hat = _unbiased(self, m, v, t) if self.bias_correction else (m, v)
+        return -self.learning_rate * m_hat / (_root(v_hat + self.eps_root) + self.eps), Moments(m, v)
+
+
+@hyperparams
+class AdamW(LeafRule):
+    r"""$\theta \leftarrow \theta - \alpha (\hat m / (\sqrt{\hat v + \epsilon_r} + \epsilon) + \lambda \theta)$.
+
+    $\lambda$ ``weight_decay`` acts on the parameters and never enters the moments; ``OnLeaves(1e-4)`` for it spares
+    biases and scales. Loshchilov & Hutter 2019, algorithm 2, the schedule multiplier being $\alpha$ itself.
+    """
+
+    learning_rate: Scalar = 1e-3
+    b1: Scalar = 0.9
+    b2: Scalar = 0.999
+    eps: Scalar = 1e-8
+    eps_root: Scalar = 0.0
+    weight_decay: Scalar = 1e-4
+
+    def start(self, x):
+        """No gradient seen."""
+        return Moments(m=jnp.zeros_like(x), v=jnp.zeros_like(x.real))
+
+    def step(self, g, s, x, t):
+        """Algorithm 2, its loop body."""
+        m, v = _averages(self, g, s)
+        m_hat, v_hat = _unbiased(self, m, v, t)
+        direction = m_hat / (_root(v_hat + self.eps_root) + self.eps)
+        return -self.learning_rate * (direction + self.weight_decay * _needed(x)), Moments(m, v)
+
+
+@hyperparams
+class NAdam(LeafRule):
+    r"""``Adam`` with $\hat m = \beta_1 m / (1 - \beta_1^{t+1}) + (1 - \beta_1) g / (1 - \beta_1^t)$.
+
+    Nesterov's momentum in Adam. Dozat 2016, algorithm 2 with a constant $\mu = \beta_1$ and without its extra factor
+    $\beta_2$ on $\hat v$, as in all implementations.
+    """
+
+    learning_rate: Scalar = 1e-3
+    b1: Scalar = 0.9
+    b2: Scalar = 0.999
+    eps: Scalar = 1e-8
+    eps_root: Scalar = 0.0
+
+    def start(self, x):
+        """No gradient seen."""
+        return Moments(m=jnp.zeros_like(x), v=jnp.zeros_like(x.real))
+
+    def step(self, g, s, x, t):
+        """Algorithm 2, its loop body."""
+        del x
+        m, v = _averages(self, g, s)
+        m_hat = self.b1 * m / (1 - self.b1 ** (t + 1)) + (1 - self.b1) * g / (1 - self.b1**t)
+        v_hat = v / (1 - self.b2**t)
+        return -self.learning_rate * m_hat / (_root(v_hat + self.eps_root) + self.eps), Moments(m, v)
+
+
+@hyperparams
+class RAdam(LeafRule):
+    r"""``Adam`` times $r$ once the variance of its rate is tractable ($\rho > 5$), $\alpha \hat m$ before.
+
+    $\rho = \rho_\infty - 2 t \beta_2^t / (1 - \beta_2^t)$, $\rho_\infty = 2 / (1 - \beta_2) - 1$,
+    $r^2 = \frac{(\rho - 4)(\rho - 2)\rho_\infty}{(\rho_\infty - 4)(\rho_\infty - 2)\rho}$.
+    Liu et al. 2020, algorithm 2, which has 4 for the ``threshold`` 5 of its authors' code.
+    """
+
+    learning_rate: Scalar = 1e-3
+    b1: Scalar = 0.9
+    b2: Scalar = 0.999
+    eps: Scalar = 1e-8
+    eps_root: Scalar = 0.0
+    threshold: Scalar = 5.0
+
+    def start(self, x):
+        """No gradient seen."""
+        return Moments(m=jnp.zeros_like(x), v=jnp.zeros_like(x.real))
+
+    def step(self, g, s, x, t):
+        """Algorithm 2, its loop body."""
+        del x
+        m, v = _averages(self, g, s)
+        m_hat, v_hat = _unbiased(self, m, v, t)
+        rho_inf = 2 / (1 - self.b2) - 1
+        rho = rho_inf - 2 * t * self.b2**t / (1 - self.b2**t)
+        tractable = rho >= self.threshold
+        rho, rho_inf = (jnp.where(tractable, x, 6) for x in (rho, rho_inf))  # r = 1 where it is not used
+        r = jnp.sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho))
+        rectified = r * m_hat / (_root(v_hat + self.eps_root) + self.eps)
+        return -self.learning_rate * jnp.where(tractable, rectified, m_hat), Moments(m, v)
+
+
+@hyperparams
+class AMSGrad(LeafRule):
+    r"""``Adam`` with the largest $\hat v$ so far in place of $\hat v$: no coordinate's rate ever grows.
+
+    Reddi et al. 2018, algorithm 2, there without bias correction and $\epsilon$: ``bias_correction=False``.
+    """
+
+    learning_rate: Scalar = 1e-3
+    b1: Scalar = 0.9
+    b2: Scalar = 0.999
+    eps: Scalar = 1e-8
+    eps_root: Scalar = 0.0
+    bias_correction: bool = static(default=True, kw_only=True)
+
+    def start(self, x):
+        """No gradient seen."""
+        return MaxMoments(m=jnp.zeros_like(x), v=jnp.zeros_like(x.real), v_max=jnp.zeros_like(x.real))
+
+    def step(self, g, s, x, t):
+        """Algorithm 2, its loop body."""
+        del x
+        m, v = _averages(self, g, s)
+        m_hat, v_hat = _unbiased(self, m, v, t) if self.bias_correction else (m, v)
+        v_max = jnp.maximum(s.v_max, v_hat)
+        return -self.learning_rate * m_hat / (_root(v_max + self.eps_root) + self.eps), MaxMoments(m, v, v_max)
+
+
+@hyperparams
+class AdaMax(LeafRule):
+    r"""$u \leftarrow \max(\beta_2 u, |g| + \epsilon)$; $\theta \leftarrow \theta - \alpha \hat m / u$.
+
+    Kingma & Ba 2015, algorithm 2, with $\epsilon$ against a division by 0.
+    """
+
+    learning_rate: Scalar = 2e-3
+    b1: Scalar = 0.9
+    b2: Scalar = 0.999
+    eps: Scalar = 1e-8
+
+    def start(self, x):
+        """No gradient seen."""
+        return Moments(m=jnp.zeros_like(x), v=jnp.zeros_like(x.real))
+
+    def step(self, g, s, x, t):
+        """Algorithm 2, its loop body."""
+        del x
+        m = self.b1 * s.m + (1 - self.b1) * g
+        u = jnp.maximum(self.b2 * s.v, jnp.abs(g) + self.eps)
+        return -self.learning_rate * m / (1 - self.b1**t) / u, Moments(m, u)
+
+
+@hyperparams
+class Lion(LeafRule):
+    r"""$\theta \leftarrow \theta - \alpha (\mathrm{sign}(\beta_1 m + (1 - \beta_1) g) + \lambda \theta)$.
+
+    $m \leftarrow \beta_2 m + (1 - \beta_2) g$ after the step. Chen et al. 2023, program 1.
+    """
+
+    learning_rate: Scalar = 1e-4
+    b1: Scalar = 0.9
+    b2: Scalar = 0.99
+    weight_decay: Scalar = 0.0
+
+    def start(self, x):
+        """At rest."""
+        return Velocity(v=jnp.zeros_like(x))
+
+    def step(self, g, s, x, t):
+        """Program 1."""
+        del t
+        direction = jnp.sign(self.b1 * s.v + (1 - self.b1) * g)
+        m = self.b2 * s.v + (1 - self.b2) * g
+        return -self.learning_rate * (direction + self.weight_decay * _needed(x)), Velocity(m)
+
+
+def _averages(rule, g, s):
+    return rule.b1 * s.m + (1 - rule.b1) * g, rule.b2 * s.v + (1 - rule.b2) * _square(g)
+
+
+def _unbiased(rule, m, v, t):
+    return m / (1 - rule.b1**t), v / (1 - rule.b2**t)
