@@ -21,11 +21,11 @@ def read_idx(path: str | pathlib.Path) -> np.ndarray:
     raw = _bytes(pathlib.Path(path))
     if len(raw) < 4 or raw[:2] != b"\0\0" or raw[2] not in _IDX_TYPES:
         raise ValueError(f"{path} is no IDX file: it starts with {raw[:4].hex()}")
-    start = 4 + 4 * raw[3]
-    shape = tuple(int(size) for size in np.frombuffer(raw[4:start], ">u4"))
-    dtype = np.dtype(_IDX_TYPES[raw[2]])
-    if len(shape) != raw[3] or len(raw) - start != math.prod(shape) * dtype.itemsize:
-        raise ValueError(f"{path} is damaged: {len(raw)} bytes do not hold its {list(shape)} values; fetch it again")
+    axes, dtype = raw[3], np.dtype(_IDX_TYPES[raw[2]])
+    start = 4 + 4 * axes
+    shape = [int.from_bytes(raw[i : i + 4], "big") for i in range(4, start, 4)]
+    if len(raw) != start + math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"{path} is damaged: {len(raw)} bytes do not hold its {shape} values; fetch it again")
     return np.frombuffer(raw[start:], dtype).reshape(shape).astype(dtype.newbyteorder("="))
 
 

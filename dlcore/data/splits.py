@@ -103,7 +103,13 @@ class Split:
         return f"Split(train {train}, validation {validation}, test {self.test!r})"
 
 
-jax.tree_util.register_dataclass(Split, ["train", "validation"], [], drop_fields=["test"])
+# register_dataclass has drop_fields for this, which raises in jax 0.7.2 for names of more than one letter
+jax.tree_util.register_pytree_with_keys(
+    Split,
+    lambda s: ([(jax.tree_util.GetAttrKey(name), getattr(s, name)) for name in ("train", "validation")], None),
+    lambda _, parts: Split(*parts),
+    lambda s: ((s.train, s.validation), None),
+)
 
 
 def split(

@@ -18,7 +18,7 @@ def read_npz(path: pathlib.Path) -> Dataset:
     ``classes`` and ``features``, arrays of names, are optional. x of more than two axes are images [n, h, w, (c)].
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(f"cannot read {path}: {error}") from error

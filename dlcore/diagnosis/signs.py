@@ -5,14 +5,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 FEWEST_EPOCHS = 4  # two for a level, two more for a trend
+_LOSSES = ("running_loss", "train_loss", "validation_loss")
 
 
 class Curves(NamedTuple):
-    """The history of one training, one value per epoch that ran.
+    """The history of one training, one value per epoch.
 
     ``running_loss`` is the mean over the batches while the parameters moved, in training mode; the others are taken at
     the end of the epoch in evaluation mode. Accuracies are None in regression. ``first_nonfinite`` is the first step
-    with a loss that is not finite, -1 if there is none.
+    with a loss that is not finite, -1 if there is none: rows of NaN at the end are then epochs that did not run.
     """
 
     running_loss: Any
@@ -20,7 +21,7 @@ class Curves(NamedTuple):
     validation_loss: Any
     train_accuracy: Any = None
     validation_accuracy: Any = None
-    first_nonfinite: int = -1
+    first_nonfinite: int | None = None
 
 
 class Gap(NamedTuple):
@@ -35,6 +36,8 @@ class Signs(NamedTuple):
     """What the rules look at. Losses are in the unit of the loss, ``scale`` is that of a constant prediction.
 
     Levels are medians over the last fifth of the epochs; a fall is that of the straight line through the last third.
+    linearity: the slope of that line over the mean slope since the first epoch, 1 on a straight line. trend: share of
+    pairs of epochs in which the later loss is lower, minus those in which it is higher (Kendall's tau).
     """
 
     epochs: int
@@ -57,14 +60,18 @@ class Signs(NamedTuple):
 
 
 def as_arrays(curves: Curves) -> Curves:
-    """``curves`` as float64 arrays; raises ValueError unless all are [epochs] of one length."""
+    """``curves`` as float64 arrays of the epochs that ran; raises ValueError unless all are [epochs] of one length."""
     named = {name: value for name, value in curves._asdict().items() if name != "first_nonfinite"}
-    arrays = {name: None if v is None else np.asarray(v, np.float64) for name, v in named.items()}
-    shapes = {name: a.shape for name, a in arrays.items() if a is not None}
+    arrays = {name: np.asarray(value, np.float64) for name, value in named.items() if value is not None}
+    shapes = {name: a.shape for name, a in arrays.items()}
     if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
         got = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
         raise ValueError(f"needed curves [epochs] of equal length, got {got}; try one run at a time")
-    return Curves(**arrays, first_nonfinite=int(curves.first_nonfinite))
+    first = None if curves.first_nonfinite is None else int(curves.first_nonfinite)
+    if first == -1:
+        ran = np.flatnonzero(~np.isnan(np.stack([arrays[name] for name in _LOSSES])).all(axis=0))
+        arrays = {name: a[: ran.max(initial=-1) + 1] for name, a in arrays.items()}
+    return Curves(**arrays, first_nonfinite=first)
 
 
 def split_gap(curves: Curves) -> Gap:
@@ -85,20 +92,19 @@ def measure(curves: Curves, baseline: float | None) -> Signs:
     """The signs of finite curves of at least ``FEWEST_EPOCHS`` epochs; without ``baseline`` the first loss is it."""
     running, train, validation, train_accuracy, validation_accuracy, _ = curves
     smooth = _median_of_three(validation)
-    scale = float(running[0] if baseline is None else baseline)
-    fall, steady = _fall(train), (scale - _level(train)) / 3
+    fallen = running[0] - _level(train)
     return Signs(
         epochs=len(train),
-        scale=scale,
+        scale=float(running[0] if baseline is None else baseline),
         peak=float(max(running.max(), train.max())),
         train=_level(train),
         train_best=float(_median_of_three(train).min()),
         validation=_level(validation),
         validation_best=float(smooth.min()),
         best_epoch=int(smooth.argmin()) + 1,
-        train_fall=fall,
-        validation_fall=_fall(validation),
-        linearity=fall / steady if steady > 0 else 0.0,
+        train_fall=_slope(train) * len(train) / 3,
+        validation_fall=_slope(validation) * len(train) / 3,
+        linearity=float(_slope(train) * len(train) / fallen) if fallen > 0 else 0.0,
         trend=_trend(running),
         roughness=_roughness(train),
         train_accuracy=None if train_accuracy is None else _level(train_accuracy),
@@ -119,13 +125,13 @@ def _median_of_three(curve: np.ndarray) -> np.ndarray:
     return np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
 
 
-def _fall(curve: np.ndarray) -> float:
+def _slope(curve: np.ndarray) -> float:
+    """Fall per epoch of the straight line through the last third."""
     last = curve[-max(len(curve) // 3, 3) :]
-    return float(-np.polyfit(np.arange(len(last)), last, 1)[0] * len(last))
+    return float(-np.polyfit(np.arange(len(last)), last, 1)[0])
 
 
 def _trend(curve: np.ndarray) -> float:
-    """Share of all pairs of epochs in which the later is lower, minus those in which it is higher (Kendall's tau)."""
     signs = np.sign(curve[:, None] - curve[None, :])[np.triu_indices(len(curve), 1)]
     return float(signs.mean())
 
