@@ -18,5 +18,5 @@ def accuracy(outputs: Array, labels: Array) -> Array:
             f"accuracy: needed labels {list(outputs.shape[:-1])} for outputs {list(outputs.shape)}, "
             f"got labels {list(labels.shape)}; try labels.squeeze(-1)"
         )
-    hit = jnp.argmax(outputs, -1) == labels.astype(jnp.int32)
+    hit = jnp.argmax(outputs, -1).astype(labels.dtype) == labels
     return (hit & ~jnp.isnan(outputs).any(-1)).astype(outputs.dtype)

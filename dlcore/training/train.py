@@ -166,7 +166,7 @@ def _epoch(setup, data, state):
         return _step(setup, carry, examples, weights, jax.random.fold_in(noise, t), i == steps - 1)
 
     carry = (state.params, state.model_state, state.optimizer_state)
-    carry, (losses, norms) = jax.lax.scan(step, carry, (jnp.arange(steps), indices, mask))
+    carry, (losses, norms) = jax.lax.scan(step, carry, (jnp.arange(steps, dtype=jnp.int32), indices, mask))
     row = _row(setup, data, carry, losses, norms, mask, at_step=(state.epoch + 1) * steps - 1)
     return _end_of_epoch(setup, state, carry, losses, row), row
 
