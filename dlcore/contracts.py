@@ -1,5 +1,7 @@
 """The contracts that every function keeps: one dtype in and out, and errors that say needed, got, try."""
 
+import functools
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import jax
@@ -55,3 +57,31 @@ def check_between(low: float, high: float, **numbers: Any) -> None:
             raise ValueError(
                 f"{name}: needed {limits}, got {outside.flat[0]}; try: clip it, or look where it comes from"
             )
+
+
+def elementwise(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Make ``f(s, *numbers)`` keep dtypes: computed in float32 or wider, given back in the dtype of ``s``.
+
+    Raises TypeError where ``s`` is not of a floating type.
+    """
+
+    @functools.wraps(f)
+    def kept(s, *numbers, **named):
+        check_float("s", s)
+        dtype = jnp.result_type(s)
+        wide = at_least_f32(dtype)
+        numbers, named = jax.tree.map(lambda n: in_dtype_of(wide, n), (numbers, named))
+        return f(jnp.asarray(s, wide), *numbers, **named).astype(dtype)
+
+    return kept
+
+
+def with_derivative(derivative: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give ``f(s)``, elementwise, the derivative to use where automatic differentiation would lose digits."""
+
+    def made(f):
+        known = jax.custom_jvp(f)
+        known.defjvp(lambda primals, tangents: (known(*primals), derivative(*primals) * tangents[0]))
+        return known
+
+    return made
