@@ -1,0 +1,1 @@
+"""What is measured, never asserted: peers in turn in one run, as ratios."""
