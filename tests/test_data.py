@@ -467,6 +467,14 @@ class TestNormalization:
         assert z.dtype == x.dtype
         np.testing.assert_allclose(by.inverse(z).astype(float), x.astype(float), atol=20 * float(jnp.finfo(dtype).eps))
 
+    def test_wrong_features_and_integers(self):
+        by = data.fit_normalization(np.random.default_rng(0).normal(size=(9, 3)))
+        with pytest.raises(ValueError, match=r"needed examples of shape \[3\], got \[5, 4\]"):
+            by(np.zeros((5, 4), np.float32))
+        with pytest.raises(TypeError, match="floating"):
+            by(np.zeros((5, 3), int))
+        assert by(np.zeros(3, np.float32)).shape == (3,)
+
     def test_no_examples(self):
         with pytest.raises(ValueError, match="at least one"):
             data.fit_normalization(np.zeros((0, 3)))

@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.contracts import Array, in_dtype_of
+from dlcore.contracts import Array, check_float, in_dtype_of
 from dlcore.data.examples import Examples
 from dlcore.data.splits import Split
 from dlcore.pytrees import hyperparams
@@ -23,16 +23,23 @@ class Normalization:
     std: Any
 
     def __call__(self, x: Any) -> Array:
-        """x [n, …] to z [n, …]."""
-        x = jnp.asarray(x)
-        mean, std = in_dtype_of(x, self.mean, self.std)
-        return (x - jnp.broadcast_to(mean, x.shape)) / jnp.broadcast_to(std, x.shape)
+        """x [n, …] to z [n, …]; raises TypeError for integers and ValueError for other features than were fitted."""
+        x, mean, std = self._aligned(x)
+        return (x - mean) / std
 
     def inverse(self, z: Any) -> Array:
         r"""$x = \mu + \sigma z$."""
-        z = jnp.asarray(z)
-        mean, std = in_dtype_of(z, self.mean, self.std)
-        return jnp.broadcast_to(mean, z.shape) + jnp.broadcast_to(std, z.shape) * z
+        z, mean, std = self._aligned(z)
+        return mean + std * z
+
+    def _aligned(self, x: Any) -> tuple[Array, Array, Array]:
+        check_float("x", x)
+        features = np.shape(self.mean)
+        if np.shape(x)[np.ndim(x) - len(features) :] != features:
+            raise ValueError(f"needed examples of shape {list(features)}, got {list(np.shape(x))}; try to fit anew")
+        x = jnp.asarray(x)
+        mean, std = (jnp.broadcast_to(s, x.shape) for s in in_dtype_of(x, self.mean, self.std))
+        return x, mean, std
 
 
 def fit_normalization(x: Any, shared: bool = False) -> Normalization:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dlcore.diagnosis.signs import FEWEST_EPOCHS, Curves, Signs, as_arrays, measure
+from dlcore.diagnosis.signs import FEWEST_EPOCHS, Curves, Signs, as_arrays, measure, scale_of
 from dlcore.diagnosis.verdicts import Verdict, accuracy_error, fano_bound, softmax_floor, softmax_twice_bound
 
 # Shares are of the loss of a constant prediction, unless said otherwise.
@@ -75,8 +75,7 @@ def _diverged(curves: Curves, baseline: float | None) -> Verdict | None:
         )
     if not losses.size:
         return None
-    scale = curves.running_loss[0] if baseline is None else baseline
-    last = curves.train_loss[-1]
+    scale, last = scale_of(curves, baseline), float(curves.train_loss[-1])
     if last <= _BLOWN * scale:
         return None
     evidence = (f"training loss {last:.4g} at the end, {last / scale:.3g} times that of a constant prediction",)
@@ -208,7 +207,7 @@ def _overfitting(case: _Case) -> Verdict | None:
         *[f"validation loss up by {rise:.3g} since epoch {s.best_epoch}, while the training loss is {s.train:.4g}"]
         * bool(rises),
         *[f"validation loss {s.gap.data:.3g} above the training loss"] * bool(apart),
-        *[_accuracies(s)] * (s.train_accuracy is not None),
+        *_accuracies(s),
     )
     why = "the model memorises the training examples instead of generalising"
     try_next = ("early stopping", "more data, or augmentation", "more weight decay or dropout", "a smaller model")
@@ -233,8 +232,10 @@ def _accuracy_gap(case: _Case) -> bool:
     return s.train_accuracy - s.validation_accuracy > max(0.05, chance)
 
 
-def _accuracies(s: Signs) -> str:
-    return f"accuracy: training {s.train_accuracy:.1%}, validation {s.validation_accuracy:.1%}"
+def _accuracies(s: Signs) -> tuple[str, ...]:
+    if s.train_accuracy is None or s.validation_accuracy is None:
+        return ()
+    return (f"accuracy: training {s.train_accuracy:.1%}, validation {s.validation_accuracy:.1%}",)
 
 
 def _underfitting(case: _Case) -> Verdict | None:
@@ -260,9 +261,8 @@ def _underfitting(case: _Case) -> Verdict | None:
 def _ideal(case: _Case) -> Verdict:
     s = case.signs
     why = "both losses fell together and came to rest, the gap between them is small"
-    evidence = () if s.train_accuracy is None else (_accuracies(s),)
     slow = s.validation_fall > 0.1 * s.validation
-    return Verdict("ideal", evidence, why, ("a few more epochs: the validation loss still falls slowly",) * slow)
+    return Verdict("ideal", _accuracies(s), why, ("a few more epochs: the validation loss still falls slowly",) * slow)
 
 
 _RULES: tuple[Callable[[_Case], Verdict | None], ...] = (

@@ -65,7 +65,7 @@ def overfit(loss: Any, y: Any, c: int, accuracy: Any = None) -> Verdict:
         why = f"the loss rests at {entropy:.4g}, that of one answer for all: the inputs do not reach the output"
         steps = ("look for dead units and a learning rate too high", "check the inputs: are the examples different?")
         return Verdict("constant prediction", evidence, why, steps)
-    if loss[-1] < 0.9 * loss[: max(loss.size * 3 // 4, 1)].min():
+    if _LEARNT < loss[-1] < 0.9 * loss[: max(loss.size * 3 // 4, 1)].min():
         why = "the loss was still falling when the steps ran out"
         return Verdict("still falling", evidence, why, ("more steps", "a learning rate 3 to 10 times larger"))
     why = "a handful of examples must be learnt by heart, whatever the data: something is wrong in the set-up"

@@ -83,9 +83,16 @@ def split_gap(curves: Curves) -> Gap:
     """
     running, train, validation, *_ = as_arrays(curves)
     last = slice(-max(len(train) // 3, 1), None)
-    lag = np.diff(train, prepend=2 * train[:1] - running[:1]) / -2  # before the first epoch: all of it is lag
+    lag = np.diff(train, prepend=2 * running[:1] - train[:1]) / -2  # before the first epoch: all of it is lag
     data, lag = (validation - train)[last].mean(), lag[last].mean()
     return Gap(float(data), float(lag), float((running - train)[last].mean() - lag))
+
+
+def scale_of(curves: Curves, baseline: float | None) -> float:
+    """The loss that others are shares of: ``baseline``, which must be positive, or the first running loss."""
+    if baseline is not None and not baseline > 0:
+        raise ValueError(f"needed a positive loss of a constant prediction, got {baseline}; try baseline=None")
+    return max(abs(float(curves.running_loss[0])), 1e-12) if baseline is None else float(baseline)
 
 
 def measure(curves: Curves, baseline: float | None) -> Signs:
@@ -95,7 +102,7 @@ def measure(curves: Curves, baseline: float | None) -> Signs:
     fallen = running[0] - _level(train)
     return Signs(
         epochs=len(train),
-        scale=float(running[0] if baseline is None else baseline),
+        scale=scale_of(curves, baseline),
         peak=float(max(running.max(), train.max())),
         train=_level(train),
         train_best=float(_median_of_three(train).min()),
