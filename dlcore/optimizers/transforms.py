@@ -50,19 +50,29 @@ class ClipByGlobalNorm(Rule):
 def global_norm(tree: PyTree) -> Array:
     r"""$\sqrt{\sum_i |x_i|^2}$ over all entries of all leaves, a scalar of at least float32; 0 for an empty tree.
 
-    Divides by the largest entry first, so that no square overflows or vanishes; the derivative at 0 is 0.
+    Where a square overflows or vanishes, the entries are scaled first: the norm is finite and positive whenever it can
+    be. Its derivative at 0 is 0.
     """
     leaves = jax.tree.leaves(tree)
     for x in leaves:
         check_float("leaf", x)
     dtype = np.result_type(np.float32, *(jnp.finfo(at_least_f32(x.dtype)).dtype for x in leaves))
-    sizes = [jnp.abs(x).astype(dtype) for x in leaves if x.size]
-    largest = jnp.max(jnp.stack([jnp.zeros((), dtype), *(jnp.max(a) for a in sizes)]))
+    parts = [part.astype(dtype) for x in leaves for part in ((x.real, x.imag) if jnp.iscomplexobj(x) else (x,))]
+    squares = sum((jnp.sum(jnp.square(a)) for a in parts), jnp.zeros((), dtype))
+    numbers = jnp.finfo(dtype)
+    plain = (squares > numbers.tiny / numbers.eps**2) & (squares < jnp.inf)
+    # A second look at all entries only where the first has lost something.
+    return jax.lax.cond(plain, lambda: jnp.sqrt(jnp.where(plain, squares, 1)), lambda: _scaled_norm(parts, dtype))
+
+
+def _scaled_norm(parts, dtype):
+    zero = jnp.zeros((), dtype)
+    largest = jnp.max(jnp.stack([zero, *(jnp.max(jnp.abs(a)) for a in parts if a.size)]))
     limit = float(jnp.finfo(dtype).max) ** 0.75  # beyond it, the reciprocal in the derivative would be subnormal
     unit = jax.lax.stop_gradient(jnp.clip(largest, 1 / limit, limit))
-    squares = sum((jnp.sum(jnp.square(a / unit)) for a in sizes), jnp.zeros((), dtype))
-    zero = squares == 0
-    return jnp.where(zero, 0, unit * jnp.sqrt(jnp.where(zero, 1, squares)))
+    squares = sum((jnp.sum(jnp.square(a / unit)) for a in parts), zero)
+    dead = squares == 0
+    return jnp.where(dead, 0, unit * jnp.sqrt(jnp.where(dead, 1, squares)))
 
 
 def _wide(g):
