@@ -1,0 +1,178 @@
+"""Losses for classes: on logits, on probabilities, on scores with a margin."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from dlcore.activations import log_softmax, relu, sigmoid, softplus
+from dlcore.contracts import Array, Scalar, at_least_f32, in_dtype_of
+from dlcore.elementary import log1p
+from dlcore.losses.labels import are_indices, distributions, index_mask, is_class, side, yes_or_no
+
+
+def binary_cross_entropy(probabilities: Array, labels: Array) -> Array:
+    r"""$-(y \ln p + (1 - y) \ln (1 - p))$: probabilities of "yes" [...], labels [...] -> [...].
+
+    Exact at the ends: 0 for certainty that is right, infinite for certainty that is wrong.
+    """
+    p, y = _wide(probabilities, yes_or_no(probabilities, labels))
+    yes = y * jnp.log(jnp.where((y == 0) & (p == 0), 1, p))
+    no = (1 - y) * log1p(-jnp.where((y == 1) & (p == 1), 0, p))
+    return -(yes + no).astype(probabilities.dtype)
+
+
+def sigmoid_binary_cross_entropy(logits: Array, labels: Array) -> Array:
+    r"""$-(y \ln \sigma(s) + (1 - y) \ln \sigma(-s))$: logits s [...], labels [...] -> [...]."""
+    s, y = _wide(logits, yes_or_no(logits, labels))
+    return (_share(y, softplus(-s)) + _share(1 - y, softplus(s))).astype(logits.dtype)
+
+
+def focal(logits: Array, labels: Array, gamma: Scalar = 2.0, alpha: Scalar | None = None) -> Array:
+    r"""$-\alpha_t (1 - p_t)^\gamma \ln p_t$, $p_t$ the probability of what is true. Lin et al. 2017, eq. 5.
+
+    logits [...], labels [...] -> [...]; ``alpha`` weighs "yes", 1 - alpha "no"; both count in full where it is None.
+    """
+    s, y = _wide(logits, yes_or_no(logits, labels))
+    gamma = jnp.asarray(gamma, s.dtype)
+    yes, no = (1, 1) if alpha is None else (in_dtype_of(s, alpha), 1 - in_dtype_of(s, alpha))
+    losses = _share(y, yes * _focal(s, gamma)) + _share(1 - y, no * _focal(-s, gamma))
+    return losses.astype(logits.dtype)
+
+
+@jax.custom_jvp
+def _focal(s, gamma):
+    """For "yes": sigma(-s)^gamma softplus(-s)."""
+    return sigmoid(-s) ** gamma * softplus(-s)
+
+
+@_focal.defjvp
+def _focal_jvp(primals, tangents):
+    (s, gamma), (ds, dgamma) = primals, tangents
+    q = sigmoid(-s)
+    slope = -(q**gamma) * (gamma * sigmoid(s) * softplus(-s) + q)
+    value = _focal(s, gamma)
+    return value, slope * ds - value * softplus(s) * dgamma
+
+
+def categorical_cross_entropy(
+    probabilities: Array, labels: Array, class_weights: Array | None = None, label_smoothing: Scalar = 0.0
+) -> Array:
+    r"""$-\sum_k w_k y_k \ln p_k$: probabilities [..., c] -> [...]; options as in ``softmax_cross_entropy``."""
+    p, y = _wide(probabilities, distributions(probabilities, labels))
+    y = _weighted(_smooth(y, label_smoothing), class_weights)
+    log_p = jnp.log(jnp.where((y == 0) & (p == 0), 1, p))
+    return -jnp.sum(y * log_p, axis=-1).astype(probabilities.dtype)
+
+
+def softmax_cross_entropy(
+    logits: Array, labels: Array, class_weights: Array | None = None, label_smoothing: Scalar = 0.0
+) -> Array:
+    r"""$-\sum_k w_k y_k \ln p_k$ with $p$ = ``softmax(logits)``: logits [..., c] -> [...].
+
+    ``class_weights`` w [c]; ``label_smoothing`` $\alpha$ puts $(1 - \alpha) y_k + \alpha / c$ for $y_k$. With indices
+    and without smoothing, loss and gradient keep their digits where the label's probability rounds to 1. For the mean
+    by weights, ``weighted_mean(losses, class_weights[labels])`` of the losses without weights.
+    """
+    smooth: Any = label_smoothing
+    if are_indices(logits, labels) and isinstance(smooth, (int, float)) and smooth == 0:
+        losses = _at_index(_wide(logits)[0], jnp.asarray(labels))
+        inside = is_class(logits, labels)
+        losses = losses if class_weights is None else losses * _weights(logits, class_weights, labels)
+        return jnp.where(inside, losses, jnp.nan).astype(logits.dtype)
+    s, y = _wide(logits, distributions(logits, labels))
+    y = _weighted(_smooth(y, label_smoothing), class_weights)
+    return jnp.sum(_share(y, -log_softmax(s)), axis=-1).astype(logits.dtype)
+
+
+@jax.custom_jvp
+def _at_index(s, labels):
+    r"""$-\ln p_y = \ln (1 + \sum_{j \ne y} e^{s_j - s_y})$, in terms of the largest other logit."""
+    _, total, ahead, rest, _ = _others(s, labels)
+    behind = jnp.exp(jnp.minimum(ahead, 0))
+    small = behind * (1 + rest) * total
+    large = jnp.maximum(total - 1, 0) + jnp.exp(-jnp.maximum(ahead, 0))
+    return jnp.where(ahead < 0, jnp.log1p(small), jnp.maximum(ahead, 0) + jnp.log1p(large))
+
+
+@_at_index.defjvp
+def _at_index_jvp(primals, tangents):
+    (s, labels), (ds, _) = primals, tangents
+    return _at_index(s, labels), jnp.sum(_at_index_grad(s, labels) * ds, axis=-1)
+
+
+def _at_index_grad(s, labels):
+    r"""$p_j$ for the others, $-\sum_{j \ne y} p_j$ for the label: $p_y - 1$ would be 0 once $p_y$ rounds to 1."""
+    e, total, ahead, rest, mask = _others(s, labels)
+    behind = jnp.exp(jnp.minimum(ahead, 0)) * (1 + jnp.where(ahead < 0, rest, 0))
+    whole = behind * total + jnp.exp(-jnp.maximum(ahead, 0))
+    unit = behind / jnp.where(total == 0, 1, whole)
+    return jnp.where(mask, -(total * unit)[..., None], e * unit[..., None])
+
+
+def _others(s, labels):
+    """Of the logits beside the label's: e^{s - largest}, their sum, the largest less the label's and its rounding."""
+    mask = index_mask(s, labels)
+    others = jnp.where(mask, -jnp.inf, s)
+    low = jnp.finfo(s.dtype).min
+    m = jnp.maximum(jnp.max(others, axis=-1, initial=-jnp.inf), low)
+    own = jnp.sum(jnp.where(mask, s, 0), axis=-1)
+    e = jnp.exp(others - m[..., None])
+    ahead = m - own
+    back = ahead - m
+    rest = (m - (ahead - back)) - (own + back)  # Knuth's two-sum
+    return e, jnp.sum(e, axis=-1), ahead, jnp.where(jnp.abs(ahead) < 1e4, rest, 0), mask
+
+
+def hinge(scores: Array, labels: Array) -> Array:
+    r"""$\max(0, 1 - y s)$: scores s [...], labels -1 or 1 [...] -> [...]. Reaches exactly 0."""
+    s, y = _wide(scores, side(scores, labels))
+    return relu(1 - y * s).astype(scores.dtype)
+
+
+def perceptron(scores: Array, labels: Array) -> Array:
+    r"""$\max(0, -y s)$: scores s [...], labels -1 or 1 [...] -> [...]. Rosenblatt 1958."""
+    s, y = _wide(scores, side(scores, labels))
+    return relu(-y * s).astype(scores.dtype)
+
+
+def multiclass_hinge(scores: Array, labels: Array, margin: Scalar = 1.0) -> Array:
+    r"""$\sum_{j \ne y} \max(0, s_j - s_y + 1)$: scores [..., c] -> [...]. Weston & Watkins 1999.
+
+    Optax's loss of this name takes the largest term instead of the sum (Crammer & Singer 2001).
+    """
+    s, y = _wide(scores, distributions(scores, labels))
+    own = jnp.sum(y * s, axis=-1, keepdims=True)
+    return jnp.sum((1 - y) * relu(s - own + in_dtype_of(s, margin)), axis=-1).astype(scores.dtype)
+
+
+def _wide(*arrays):
+    return [jnp.asarray(a, at_least_f32(a.dtype)) for a in arrays]
+
+
+def _share(y, losses):
+    """y times losses; what does not count may be infinite."""
+    return y * jnp.where((y == 0) & jnp.isinf(losses), 0, losses)
+
+
+def _smooth(y, label_smoothing):
+    a = in_dtype_of(y, label_smoothing)
+    return (1 - a) * y + a / y.shape[-1] if y.shape[-1] else y
+
+
+def _weighted(y, class_weights):
+    return y if class_weights is None else y * jnp.broadcast_to(_check_weights(y, class_weights), y.shape)
+
+
+def _weights(logits, class_weights, labels):
+    w = _check_weights(logits, class_weights).astype(at_least_f32(logits.dtype))
+    return jnp.take(w, jnp.clip(labels, 0, logits.shape[-1] - 1))
+
+
+def _check_weights(predictions, class_weights):
+    if jnp.shape(class_weights) != predictions.shape[-1:]:
+        raise ValueError(
+            f"needed class_weights [c] for predictions [..., c], got {list(jnp.shape(class_weights))} and "
+            f"{list(predictions.shape)}; try: one weight for each class"
+        )
+    return in_dtype_of(predictions, jnp.asarray(class_weights))
