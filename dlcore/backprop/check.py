@@ -29,7 +29,7 @@ class LeafReport(NamedTuple):
     """
 
     path: str
-    status: Literal["ok", "wrong gradient", "modes disagree", "not finite"]
+    status: Literal["ok", "wrong gradient", "jump", "modes disagree", "not finite"]
     index: tuple[int, ...] | None
     derivative: float
     difference: float
@@ -167,13 +167,15 @@ def _judge(path, indices, probe, h, eps):
     tolerance = (rounding + probe.moved) / h + slack
     error = np.abs(difference - probe.reverse)
     between = (slopes.min(axis=0) - tolerance <= probe.reverse) & (probe.reverse <= slopes.max(axis=0) + tolerance)
-    kink = (error > tolerance) & (rough >= error) & between
+    gap, half_gap = np.abs(slopes[0] - slopes[1]), np.abs(slopes[2] - slopes[3])
+    jump = (half_gap > tolerance) & (half_gap > 1.5 * gap)  # at a kink slopes do not grow as the step shrinks
+    kink = (error > tolerance) & (rough >= error) & between & ~jump
     mode_error = np.abs(probe.forward - probe.reverse)
     finite = np.isfinite(difference) & np.isfinite(probe.reverse) & np.isfinite(probe.forward)
     misses = np.where(kink, 0, _ratio(error, tolerance))
     excess = np.where(finite, np.maximum(misses, _ratio(mode_error, rounding + slack)), np.inf)
     worst = int(np.argmax(excess))
-    wrong = "wrong gradient" if misses[worst] > 1 else "modes disagree"
+    wrong = "jump" if jump[worst] else "wrong gradient" if misses[worst] > 1 else "modes disagree"
     return LeafReport(
         path=path,
         status="ok" if excess[worst] <= 1 else wrong if finite[worst] else "not finite",

@@ -73,8 +73,12 @@ def activation_of(phi: Callable[[Array], Array] | Activation) -> Activation:
     if isinstance(phi, functools.partial):
         inner = activation_of(phi.func).derivative
         return Activation(phi, inner and functools.partial(inner, *phi.args, **phi.keywords))
-    beside = sys.modules.get(getattr(phi, "__module__", None) or "")
-    return Activation(phi, getattr(beside, f"{getattr(phi, '__name__', '')}_grad", None))
+    name = getattr(phi, "__name__", "")
+    for home in (getattr(phi, "__module__", None), "dlcore.activations"):  # where it was written, where it is offered
+        module = sys.modules.get(home or "")
+        if getattr(module, name, None) is phi and hasattr(module, f"{name}_grad"):
+            return Activation(phi, getattr(module, f"{name}_grad"))
+    return Activation(phi)
 
 
 def forward(params: Sequence[tuple[Array, Array]], x: Array, activations: Activations) -> Forward:
