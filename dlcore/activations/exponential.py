@@ -106,11 +106,13 @@ def elu_grad(s, alpha=1.0):
     return jnp.where(s > 0, 1, alpha * jnp.exp(jnp.where(s > 0, 0, s)))
 
 
+@elementwise
 def selu(s):
     r"""$\lambda \operatorname{elu}(s, \alpha)$: keeps mean 0 and variance 1. Klambauer et al. 2017, eq. 2."""
     return SELU_SCALE * elu(s, SELU_ALPHA)
 
 
+@elementwise
 def selu_grad(s):
     r"""$\lambda$ if $s > 0$, else $\lambda \alpha e^s$."""
     return SELU_SCALE * elu_grad(s, SELU_ALPHA)
