@@ -10,7 +10,13 @@ import sys
 import pytest
 
 TESTS = pathlib.Path(__file__).parent
-SUITES = ["optax._src.alias_test", "optax.schedules._schedule_test"]
+SUITES = [
+    "optax._src.alias_test",
+    "optax.schedules._schedule_test",
+    "optax.losses._classification_test",
+    "optax.losses._regression_test",
+    "optax.losses._segmentation_test",
+]
 
 
 @pytest.mark.slow

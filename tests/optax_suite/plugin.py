@@ -12,15 +12,38 @@ import json
 import re
 
 import pytest
-from optax_suite import rules, schedules
+from optax_suite import classification, regression, rules, schedules, segmentation
 
-MODULES = {"optax._src.alias": rules, "optax.schedules._schedule": schedules}
+MODULES = {
+    "optax._src.alias": rules,
+    "optax.schedules._schedule": schedules,
+    "optax.losses._classification": classification,
+    "optax.losses._regression": regression,
+    "optax.losses._segmentation": segmentation,
+}
 calls = collections.Counter()
 
 # Tests by name whose subject dlcore does not offer, each with it.
 NOT_OFFERED = {
+    "CTCTest": "CTC",
+    "CosineDistanceTest": "cosine distance and similarity",
+    "DiceLossTest::test_binary_dice_loss_convenience": "a second name for two classes",
+    "DiceLossTest::test_class_weights": "class weights",
+    "DiceLossTest::test_dice_loss_weighting_parameters": "Tversky weights",
+    "DiceLossTest::test_generalized_dice_loss_ignore_background": "weights by frequency",
+    "DiceLossTest::test_ignore_background_parameter": "a class left out",
+    "DiceLossTest::test_multiclass_generalized_dice_loss": "weights by frequency",
+    "DiceLossTest::test_probability_validation": "checks of values in compiled code",
+    "DiceLossTest::test_reduction_modes": "reductions over classes",
+    "GeneralizedKLDivergenceTest": "divergences as losses",
+    "KLDivergenceTest": "divergences as losses",
+    "KLDivergenceWithLogTargetsTest": "divergences as losses",
     "LBFGSTest": "L-BFGS is a solver in dlcore, not a gradient transformation",
+    "PerceptronTest::test_batched_multi_class": "the perceptron of many classes",
+    "PerceptronTest::test_multi_class": "the perceptron of many classes",
     "PiecewiseInterpolateTest": "interpolation between many points",
+    "PolyLossTest": "poly loss",
+    "SparsemaxTest": "sparsemax",
     "CosineDecayTest::test_with_exponent": "a power of the cosine",
     "WarmupCosineDecayTest::test_with_exponent": "a power of the cosine",
     "WarmupCosineDecayTest::test_zero_peak_value": "a power of the cosine",
