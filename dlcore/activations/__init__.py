@@ -19,6 +19,7 @@ from dlcore.activations.exponential import (
     softplus_grad,
     tanh_grad,
 )
+from dlcore.activations.gaussian import gelu, gelu_grad
 from dlcore.activations.piecewise import (
     hard_tanh,
     hard_tanh_grad,
@@ -40,7 +41,6 @@ from dlcore.activations.piecewise import (
 )
 from dlcore.activations.simplex import log_softmax, log_softmax_jacobian, softmax, softmax_jacobian
 from dlcore.elementary import tanh
-from dlcore.normal import gelu, gelu_grad
 
 __all__ = [
     "elu",

@@ -1,4 +1,4 @@
-r"""The bell curve, its integral and the GELU, to the last bits far into the tails.
+r"""The GELU, to the last bits far into the tails.
 
 With $Q(x) = 1 - \Phi(x)$ for $x \ge 0$, $e^{x^2/2} Q(x)$ is smooth and tends to $1 / (x \sqrt{2\pi})$: it is a
 Chebyshev series in $t = (x - 4) / (x + 4)$ divided by $x + 4$, after Shepherd & Laframboise 1981.
@@ -72,24 +72,15 @@ _ZERO = {32: (0.7517915368080139, -1.211444945855772e-8), 64: (0.751791524693564
 _EDGE = 40  # e^{-x^2/2} is 0 beyond, also in float64
 
 
-def _gaussian_slope(s) -> Array:
-    return -jnp.clip(s, -_EDGE, _EDGE) * gaussian(s)
+def _bell_slope(s) -> Array:
+    return -jnp.clip(s, -_EDGE, _EDGE) * _bell(s)
 
 
 @elementwise
-@with_derivative(_gaussian_slope)
-def gaussian(s):
+@with_derivative(_bell_slope)
+def _bell(s):
     r"""$e^{-s^2/2}$."""
-    return _times_gaussian(1, jnp.clip(s, -_EDGE, _EDGE))
-
-
-@elementwise
-@with_derivative(lambda s: gaussian(s) / math.sqrt(2 * math.pi))
-def normal_cdf(s):
-    r"""$\Phi(s) = \frac{1}{\sqrt{2\pi}} \int_{-\infty}^s e^{-x^2/2} dx$."""
-    x = jnp.minimum(jnp.abs(s), _EDGE)
-    tail = _weighted_tail(1, x)
-    return jnp.where(s < 0, tail, 1 - tail)
+    return _times_bell(1, jnp.clip(s, -_EDGE, _EDGE))
 
 
 @elementwise
@@ -97,12 +88,14 @@ def normal_cdf(s):
 def gelu(s):
     r"""$s \Phi(s)$, $\Phi$ the standard normal CDF. Hendrycks & Gimpel 2016. Without their tanh approximation."""
     x = jnp.minimum(jnp.abs(s), _EDGE)
-    below = _weighted_tail(x, x)
+    t = 2 * (x / (x + 4)) - 1  # this way, its rounding error vanishes with x
+    tail = polynomial(t, _monomials(_TAIL, 12 if bits(x) == 32 else 25))
+    below = _times_bell(x / (x + 4) * tail, x)
     return jnp.where(s < 0, -below, s - below)
 
 
 @elementwise
-@with_derivative(lambda s: (2 - jnp.clip(s, -_EDGE, _EDGE) ** 2) * gaussian(s) / math.sqrt(2 * math.pi))
+@with_derivative(lambda s: (2 - jnp.clip(s, -_EDGE, _EDGE) ** 2) * _bell(s) / math.sqrt(2 * math.pi))
 def gelu_grad(s):
     r"""$\Phi(s) + s \phi(s)$; its zero at -0.7518 is factored out, so that the digits next to it are exact too."""
     x = jnp.minimum(jnp.abs(s), _EDGE)
@@ -115,14 +108,7 @@ def gelu_grad(s):
     return jnp.where(s < 0, below, 1 - below)
 
 
-def _weighted_tail(w, x):
-    """w Q(x); the weight enters the division that is needed anyway."""
-    t = 2 * (x / (x + 4)) - 1  # this way, its rounding error vanishes with x
-    series = polynomial(t, _monomials(_TAIL, 12 if bits(x) == 32 else 25))
-    return _times_gaussian(w / (x + 4) * series, x)
-
-
-def _times_gaussian(w, x):
+def _times_bell(w, x):
     square, rest = _square(x)
     return jnp.exp(-square / 2) * (w - w * (rest / 2))
 
