@@ -18,22 +18,22 @@ def to_config(node: Any) -> Any:
     if node is None or isinstance(node, (bool, int, str)):
         return node
     if isinstance(node, float):
-        return node if np.isfinite(node) else {"float": str(node)}
+        return node if np.isfinite(node) else {"$float": str(node)}
     if isinstance(node, jax.tree_util.Partial):
-        return {"partial": _name(node.func), **{k: to_config(v) for k, v in node.keywords.items()}}
+        return {"$partial": _name(node.func), **{k: to_config(v) for k, v in node.keywords.items()}}
     if dataclasses.is_dataclass(node) and not isinstance(node, type):
         fields = {f.name: to_config(getattr(node, f.name)) for f in dataclasses.fields(node)}
-        return {"type": _name(type(node)), **fields}
+        return {"$type": _name(type(node)), **fields}
     if is_code(node):
-        return {"function": _name(node)}
+        return {"$function": _name(node)}
     if isinstance(node, (tuple, list)):
         return [to_config(item) for item in node]
     if isinstance(node, dict):
-        return {"dict": {key: to_config(value) for key, value in node.items()}}
+        return {"$dict": {key: to_config(value) for key, value in node.items()}}
     array = np.asarray(node)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"to_config: needed numbers, functions and hyperparameters, got {type(node).__name__}")
-    return {"array": array.tolist(), "dtype": str(array.dtype)}
+    return {"$array": array.tolist(), "dtype": str(array.dtype)}
 
 
 def from_config(config: Any, trusted: tuple[str, ...] = ("dlcore",)) -> Any:
@@ -47,20 +47,20 @@ def from_config(config: Any, trusted: tuple[str, ...] = ("dlcore",)) -> Any:
     if not isinstance(config, dict):
         return config
     inner = {key: from_config(value, trusted) for key, value in config.items() if key not in _MARKS}
-    if "type" in config:
-        return _find(config["type"], trusted)(**inner)
-    if "partial" in config:
-        return jax.tree_util.Partial(_find(config["partial"], trusted), **inner)
-    if "function" in config:
-        return _find(config["function"], trusted)
-    if "array" in config:
-        return np.asarray(config["array"], config["dtype"])
-    if "float" in config:
-        return float(config["float"])
-    return {key: from_config(value, trusted) for key, value in config["dict"].items()}
+    if "$type" in config:
+        return _find(config["$type"], trusted)(**inner)
+    if "$partial" in config:
+        return jax.tree_util.Partial(_find(config["$partial"], trusted), **inner)
+    if "$function" in config:
+        return _find(config["$function"], trusted)
+    if "$array" in config:
+        return np.asarray(config["$array"], config["dtype"])
+    if "$float" in config:
+        return float(config["$float"])
+    return {key: from_config(value, trusted) for key, value in config["$dict"].items()}
 
 
-_MARKS = ("type", "partial", "function", "array", "dtype", "float", "dict")
+_MARKS = ("$type", "$partial")
 
 
 def _name(thing):

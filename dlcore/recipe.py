@@ -173,7 +173,7 @@ def _cook(recipe, task, folder):
 
 def _sanity(setup, task, folder):
     first = jax.jit(start)(setup, task.split, task.key)
-    loss = float(evaluate(setup, first.params, first.model_state, jax.tree.map(jnp.asarray, task.split.train))[0])
+    loss = float(evaluate(setup, first.params, first.model_state, task.split.train)[0])
     c = task.classes
     verdict = diagnosis.initial_loss(loss, c) if c else None
     ladder, curves = [], {}

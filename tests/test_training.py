@@ -46,7 +46,7 @@ def plain_loop(setup, data, key):
             params, t, running = apply_updates(params, updates), t + 1, running + float(loss) * int(counts.sum())
         outputs = setup.model.apply(params, state, data.validation.x, key=None, train=False)[0]
         hits = outputs.argmax(-1).astype(jnp.int32) == data.validation.y
-        rows.append((running / n, float(setup.loss(outputs, data.validation.y).mean()), float(np.mean(hits))))
+        rows.append((running / n, float(setup.loss(outputs, data.validation.y).mean()), np.asarray(hits).mean()))
     return params, np.array(rows)
 
 

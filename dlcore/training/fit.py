@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlcore.contracts import Array
-from dlcore.data import Split
 from dlcore.training.setup import Setup, as_arrays
-from dlcore.training.train import History, Run, TrainState, advance, start
+from dlcore.training.train import History, Run, TrainState, advance, arrays, start
 
 _start = jax.jit(start)
 _advance = jax.jit(advance, static_argnums=3)
@@ -39,8 +38,9 @@ def fit(
     or divergence. ``resume`` is the (state, history) of an earlier, shorter or interrupted, training. The history has
     one row for every epoch that was trained. Raises ValueError or TypeError where setup and data do not fit.
     """
+    data = arrays(data)
     check(setup, data)
-    setup, data = as_arrays(setup), _arrays(data)
+    setup = as_arrays(setup)
     state, rows = (resume[0], [resume[1]]) if resume else (_start(setup, data, key), [])
     chunk = chunk_of(setup.epochs)
     try:
@@ -111,7 +111,3 @@ def check(setup: Setup, data: Any) -> None:
         )
     if setup.epochs < 1:
         raise ValueError(f"epochs: needed at least 1, got {setup.epochs}")
-
-
-def _arrays(data):
-    return jax.tree.map(jnp.asarray, Split(data.train, data.validation))

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from dlcore.contracts import Array, PyTree, at_least_f32
-from dlcore.data import Examples, batch_indices
+from dlcore.data import Examples, Split, batch_indices
 from dlcore.optimizers import apply_updates, at
 from dlcore.pytrees import paths
 from dlcore.schedules import in_steps
@@ -83,9 +83,14 @@ class Run(NamedTuple):
     state: TrainState
 
 
+def arrays(data: Any) -> Split:
+    """The parts of ``data`` that a training sees, ``train`` and ``validation``, as arrays of JAX."""
+    return jax.tree.map(jnp.asarray, Split(Examples(*data.train), Examples(*data.validation)))
+
+
 def start(setup: Setup, data: Any, key: Array) -> TrainState:
     """The state before the first epoch: parameters of the dtype of the inputs, initialised from ``key``."""
-    x = data.train.x
+    x = jnp.asarray(data.train.x)
     params, model_state = setup.model.init(jax.random.fold_in(key, 0), x.shape[1:])
     params, model_state = jax.tree.map(lambda a: _cast(a, x.dtype), (params, model_state))
     worst = jnp.array(jnp.inf, at_least_f32(x.dtype))
@@ -109,6 +114,7 @@ def advance(setup: Setup, data: Any, state: TrainState, epochs: int) -> tuple[Tr
 
     Every training example is used once an epoch, in mini-batches of a new order.
     """
+    data = arrays(data)
 
     def epoch(state, _):
         after, row = _epoch(setup, data, state)
@@ -133,6 +139,7 @@ def predict(setup: Setup, params: PyTree, model_state: PyTree, x: Array) -> Arra
 
 def evaluate(setup: Setup, params: PyTree, model_state: PyTree, examples: Examples) -> tuple[Array, dict[str, Array]]:
     """(mean loss, mean of each metric by name) over ``examples`` in evaluation mode."""
+    examples = jax.tree.map(jnp.asarray, Examples(*examples))
     n = examples.x.shape[0]
     metrics = metrics_of(setup, examples.y)
 

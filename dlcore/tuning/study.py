@@ -51,7 +51,8 @@ class Study:
     def standard_error(self) -> np.ndarray:
         """Standard error of ``mean`` [configurations]; NaN for a single seed or a diverged one."""
         seeds = self.loss.shape[1]
-        finite = np.where(np.isfinite(self.loss).all(1)[:, None], self.loss, np.nan)
+        sound = np.all(np.isfinite(self.loss), axis=1, keepdims=True)
+        finite = np.where(sound, self.loss, np.nan)
         return finite.std(1, ddof=1) / np.sqrt(seeds) if seeds > 1 else np.full(len(self.loss), np.nan)
 
     @property

@@ -5,13 +5,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, PartitionSpec
 
 from dlcore.contracts import Array
-from dlcore.data import Split
-from dlcore.training import Setup, as_arrays, check, train
+from dlcore.training import Setup, arrays, as_arrays, check, train
 from dlcore.tuning.plan import WIDTH, Plan, plan_of
 from dlcore.tuning.spaces import Assignment, assign
 from dlcore.tuning.study import Rows, Study
@@ -59,11 +57,11 @@ def sweep(
     if not space or seeds < 1:
         raise ValueError(f"sweep: needed at least one assignment and one seed, got {len(space)} and {seeds}")
     setups = [assign(setup, assignment) for assignment in space]
+    data = arrays(data)
     for one in setups:
         check(one, data)
     devices = tuple(devices or jax.devices())
     width = width or WIDTH.get(devices[0].platform, min(WIDTH.values()))
-    data = jax.tree.map(jnp.asarray, Split(data.train, data.validation))
     groups = _groups([as_arrays(one) for one in setups])
     plans = [plan_of(len(group.members), seeds, len(devices), width) for group in groups]
     table = _Table(len(space), seeds, max(one.epochs for one in setups))

@@ -1,0 +1,119 @@
+"""Imports point downwards only, nothing below fit knows files, plots or the terminal, and importing costs little."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parent.parent
+# from the top to the ground; a room may import the rooms in the lines below its own, and itself
+STOREYS = [
+    {"cli", "__main__"},
+    {"recipe"},
+    {"report"},
+    {"diagnosis", "interop"},
+    {"tuning"},
+    {"training"},
+    {"data", "compilations", "config"},
+    {"models"},
+    {"solvers"},
+    {"optimizers"},
+    {"backprop"},
+    {"schedules", "initializers", "regularizers", "losses", "probability", "graph"},
+    {"activations"},
+    {"elementary"},
+    {"contracts"},
+    {"pytrees"},
+]
+LEVEL = {room: level for level, rooms in enumerate(STOREYS) for room in rooms}
+HEAVY = {"matplotlib", "pandas", "sklearn", "jinja2", "tqdm", "tyro", "tensorboardX", "orbax", "optax", "flax", "scipy"}
+NEEDED = {"jax", "numpy", "chex"}
+
+
+def modules():
+    for path in sorted((ROOT / "dlcore").rglob("*.py")):
+        name = path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
+        yield name, path, ast.parse(path.read_text())
+
+
+def room(module):
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else None
+
+
+def imported(tree, at_import=False):
+    """Modules that ``tree`` imports; ``at_import``: only those outside functions."""
+    later = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) or _for_types_only(n)]
+    inside = {id(n) for part in later for n in ast.walk(part)}
+    for node in ast.walk(tree):
+        if at_import and id(node) in inside:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            if node.module == "dlcore":
+                yield from (f"dlcore.{alias.name}" for alias in node.names)
+
+
+def _for_types_only(node):
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def test_every_room_has_a_storey():
+    assert {room(name) for name, _, _ in modules()} - {None} <= set(LEVEL)
+
+
+def test_imports_point_downwards():
+    upwards = [
+        f"{name} imports {target}"
+        for name, _, tree in modules()
+        for target in imported(tree)
+        if target.startswith("dlcore.") and room(name) and room(target) != room(name)
+        if LEVEL[room(target)] <= LEVEL[room(name)]
+    ]
+    assert not upwards
+
+
+def test_heavy_packages_are_imported_where_they_are_used():
+    allowed = {"dlcore.interop.optax": {"optax"}, "dlcore.interop.flax": {"flax"}}
+    early = [
+        f"{name} imports {target}"
+        for name, _, tree in modules()
+        for target in imported(tree, at_import=True)
+        if target.split(".")[0] in HEAVY - allowed.get(name, set())
+    ]
+    assert not early
+
+
+def test_nothing_below_fit_knows_files_plots_or_the_terminal():
+    below = [(name, tree) for name, _, tree in modules() if room(name) and LEVEL[room(name)] >= LEVEL["training"]]
+    forbidden = {"matplotlib", "tqdm", "tyro", "pathlib", "os", "logging", "jinja2", "argparse", "tensorboardX"}
+    exempt = {"dlcore.graph.picture"}  # the picture of a graph, drawn on request
+    known = [
+        f"{name} imports {target}"
+        for name, tree in below
+        for target in imported(tree)
+        if target.split(".")[0] in forbidden and room(name) != "data" and name not in exempt
+    ]
+    assert not known
+
+
+def test_no_private_name_of_another_package():
+    private = [
+        f"{name} imports {target}"
+        for name, _, tree in modules()
+        for target in imported(tree)
+        if not target.startswith("dlcore") and any(part.startswith("_") for part in target.split("."))
+        if target != "__future__"
+    ]
+    assert not private
+
+
+def test_import_loads_only_what_is_needed():
+    code = "import sys, dlcore; print(*{m.split('.')[0] for m in sys.modules})"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.split()
+    assert not HEAVY - {"scipy"} & set(loaded)  # jax itself loads parts of SciPy
+    assert set(loaded) >= NEEDED - {"chex"}
