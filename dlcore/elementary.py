@@ -42,7 +42,7 @@ def _sech2_slope(s) -> Array:
 def tanh(s):
     r"""$\tanh s = (1 - e^{-2s}) / (1 + e^{-2s})$, near 0 by its Taylor series."""
     near = s * polynomial(jnp.square(jnp.clip(s, -0.35, 0.35)), _tanh_series(6 if bits(s) == 32 else 13))
-    e = jnp.exp(-2 * jnp.abs(s))
+    e, _ = decay(2 * jnp.abs(s))
     far = (1 - e) / (1 + e)
     return jnp.where(jnp.abs(s) < 0.35, near, jnp.where(s < 0, -far, far))
 
@@ -51,8 +51,18 @@ def tanh(s):
 @with_derivative(_sech2_slope)
 def sech2(s):
     r"""$1 - \tanh^2 s = 4 e^{-2|s|} / (1 + e^{-2|s|})^2$, which keeps the digits that $1 - \tanh^2$ loses."""
-    root = jnp.exp(-jnp.abs(s))  # its square underflows before four times its square does
-    return jnp.square(2 * root / (1 + root * root))
+    e, again = decay(2 * jnp.abs(s))
+    return (4 * e / jnp.square(1 + e)) * again
+
+
+def decay(x: Array) -> tuple[Array, Array]:
+    r"""$e^{-x}$, $x \ge 0$, as two factors of which the second is 1 until the first would underflow.
+
+    A multiple of $e^{-x}$ may be a normal number where $e^{-x}$ itself is not.
+    """
+    deep = x > (87 if bits(x) == 32 else 708)
+    e = jnp.exp(jnp.where(deep, -x / 2, -x))
+    return e, jnp.where(deep, e, 1)
 
 
 def polynomial(x: Array, coefficients: Sequence[float]) -> Array:

@@ -5,7 +5,7 @@ import math
 import jax.numpy as jnp
 
 from dlcore.contracts import Array, elementwise, with_derivative
-from dlcore.elementary import bits, expm1, polynomial, sech2, tanh
+from dlcore.elementary import bits, decay, expm1, polynomial, sech2, tanh
 
 _SILU_ZERO = {32: (1.2784645557403564, -1.297928265020314e-8), 64: (1.2784645427610737, 1.094699418309344e-16)}
 SELU_ALPHA = 1.6732632423543772848170429916717
@@ -17,7 +17,8 @@ SELU_SCALE = 1.0507009873554804934193349852946
 def sigmoid(s):
     r"""$\sigma(s) = 1 / (1 + e^{-s})$; $\sigma(-s) = 1 - \sigma(s)$."""
     e = jnp.exp(-jnp.abs(s))
-    return jnp.where(s < 0, e, 1) / (1 + e)
+    above = 1 / (1 + e)
+    return jnp.where(s < 0, e * above, above)
 
 
 def _sigmoid_curvature(s) -> Array:
@@ -29,7 +30,8 @@ def _sigmoid_curvature(s) -> Array:
 def sigmoid_grad(s):
     r"""$\sigma(s) \sigma(-s) = e^{-|s|} / (1 + e^{-|s|})^2$; $\sigma (1 - \sigma)$ has no digit left from 17 on."""
     e = jnp.exp(-jnp.abs(s))
-    return e / jnp.square(1 + e)
+    above = 1 / (1 + e)
+    return (e * above) * above
 
 
 def tanh_grad(s):
@@ -63,11 +65,9 @@ def log_sigmoid_grad(s):
 @with_derivative(lambda s: silu_grad(s))
 def silu(s):
     r"""$s \sigma(s)$, also called swish. Hendrycks & Gimpel 2016; Ramachandran et al. 2017."""
-    x = jnp.abs(s)
-    deep = x > 80  # e^s underflows before s e^s does: there it comes as two factors
-    e = jnp.exp(jnp.where(deep, -x / 2, -x))
-    again = jnp.where(deep, e, 1)
-    return jnp.where(s < 0, (jnp.maximum(s, -2000) * e) * again, s) / (1 + e * again)
+    e, again = decay(jnp.abs(s))
+    above = 1 / (1 + e)
+    return jnp.where(s < 0, (jnp.maximum(s, -2000) * e) * above * again, s * above)
 
 
 @elementwise
@@ -78,9 +78,9 @@ def silu_grad(s):
     With $x = |s|$ it is $g = e^{-x} (1 - x + e^{-x}) / (1 + e^{-x})^2$ for $s < 0$ and $1 - g$ above.
     """
     x = jnp.minimum(jnp.abs(s), 2000)
-    root = jnp.exp(-x / 2)
-    e = root * root
-    below = (root * _silu_factor(x, e)) * root / jnp.square(1 + e)
+    e, again = decay(x)
+    above = 1 / (1 + e)
+    below = (e * _silu_factor(x, e)) * (above * above) * again
     return jnp.where(s < 0, below, 1 - below)
 
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlcore.contracts import Array, elementwise, with_derivative
-from dlcore.elementary import bits, polynomial
+from dlcore.elementary import bits, decay, polynomial
 
 # Chebyshev coefficients in t = (x - 4) / (x + 4), x >= 0, of the two smooth functions named; computed with 40 digits.
 _TAIL = (  # (x + 4) e^{x^2/2} Q(x), where Q is the upper tail of the standard normal distribution
@@ -88,9 +88,10 @@ def _bell(s):
 def gelu(s):
     r"""$s \Phi(s)$, $\Phi$ the standard normal CDF. Hendrycks & Gimpel 2016. Without their tanh approximation."""
     x = jnp.minimum(jnp.abs(s), _EDGE)
-    t = 2 * (x / (x + 4)) - 1  # this way, its rounding error vanishes with x
+    v = x / (1 + x / 4)
+    t = v / 2 - 1  # this way, its rounding error vanishes with x
     tail = polynomial(t, _monomials(_TAIL, 12 if bits(x) == 32 else 25))
-    below = _times_bell(x / (x + 4) * tail, x)
+    below = _times_bell(v * tail / 4, x)
     return jnp.where(s < 0, -below, s - below)
 
 
@@ -102,15 +103,14 @@ def gelu_grad(s):
     zero, zero_rest = _ZERO[bits(s)]
     slope = polynomial(2 * (x / (x + 4)) - 1, _monomials(_SLOPE, 10 if bits(s) == 32 else 23))
     w = (x - zero) * slope - zero_rest * slope
-    square, rest = _square(x)
-    root = jnp.exp(-square / 4)  # its square underflows before w times its square does
-    below = ((w - w * (rest / 2)) * root) * root
+    below = _times_bell(w, x)
     return jnp.where(s < 0, below, 1 - below)
 
 
 def _times_bell(w, x):
     square, rest = _square(x)
-    return jnp.exp(-square / 2) * (w - w * (rest / 2))
+    e, again = decay(square / 2)
+    return (e * (w - w * (rest / 2))) * again
 
 
 def _square(x):

@@ -49,8 +49,8 @@ def _focal(s, gamma):
 @_focal.defjvp
 def _focal_jvp(primals, tangents):
     (s, gamma), (ds, dgamma) = primals, tangents
-    q = sigmoid(-s)
-    slope = -(q**gamma) * (gamma * sigmoid(s) * softplus(-s) + q)
+    q, at_least = sigmoid(-s), jnp.maximum(s, -1000)  # at minus infinity 0 times infinity, which is 0
+    slope = -(q**gamma) * (gamma * sigmoid(s) * softplus(-at_least) + q)
     value = _focal(s, gamma)
     return value, slope * ds - value * softplus(s) * dgamma
 

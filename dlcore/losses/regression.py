@@ -33,7 +33,7 @@ def huber(predictions: Array, targets: Array, delta: Scalar = 1.0) -> Array:
     r = jnp.abs(_error(predictions, targets))
     delta = in_dtype_of(r, delta)
     inside = jnp.where(r <= delta, r, 0)  # the square of a large r would overflow in the gradient
-    return _sum(jnp.where(r <= delta, inside * inside / 2, delta * (r - delta / 2)), predictions)
+    return _sum(jnp.where(r <= delta, jnp.square(inside) / 2, delta * (r - delta / 2)), predictions)
 
 
 def log_cosh(predictions: Array, targets: Array) -> Array:
