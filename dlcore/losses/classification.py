@@ -41,16 +41,29 @@ def focal(logits: Array, labels: Array, gamma: Scalar = 2.0, alpha: Scalar | Non
 
 
 @jax.custom_jvp
+def _missed(s, gamma):
+    r"""$\sigma(-s)^\gamma$; where $\sigma$ rounds to 0, the derivative of the power alone would be infinite."""
+    return sigmoid(-s) ** gamma
+
+
+@_missed.defjvp
+def _missed_jvp(primals, tangents):
+    (s, gamma), (ds, dgamma) = primals, tangents
+    value = _missed(s, gamma)
+    return value, -value * (gamma * sigmoid(s) * ds + softplus(s) * dgamma)
+
+
+@jax.custom_jvp
 def _focal(s, gamma):
     """For "yes": sigma(-s)^gamma softplus(-s)."""
-    return sigmoid(-s) ** gamma * softplus(-s)
+    return _missed(s, gamma) * softplus(-s)
 
 
 @_focal.defjvp
 def _focal_jvp(primals, tangents):
     (s, gamma), (ds, dgamma) = primals, tangents
     q, at_least = sigmoid(-s), jnp.maximum(s, -1000)  # at minus infinity 0 times infinity, which is 0
-    slope = -(q**gamma) * (gamma * sigmoid(s) * softplus(-at_least) + q)
+    slope = -_missed(s, gamma) * (gamma * sigmoid(s) * softplus(-at_least) + q)
     value = _focal(s, gamma)
     return value, slope * ds - value * softplus(s) * dgamma
 
