@@ -1,0 +1,74 @@
+"""What a run depends on besides its setup: versions, devices, precision, machine, revision."""
+
+import importlib.metadata
+import os
+import pathlib
+import platform
+import subprocess
+from typing import Any
+
+import jax
+
+from dlcore.report.folder import utc_now
+
+_PACKAGES = ("dlcore", "jax", "jaxlib", "numpy", "optax", "flax")
+
+
+def environment() -> dict[str, Any]:
+    """Versions, devices, precision, machine, git revision of the working folder and the time, for ``environment.json``.
+
+    What cannot be found out is None; ``memory`` is in bytes.
+    """
+    devices = jax.devices()
+    return {
+        "time": utc_now(),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "device": {"platform": devices[0].platform, "kind": devices[0].device_kind, "count": len(devices)},
+        "precision": {
+            "x64": bool(jax.config.jax_enable_x64),
+            "matmul": jax.config.jax_default_matmul_precision or "default",
+        },
+        "machine": {
+            "system": platform.platform(),
+            "processor": _processor(),
+            "cores": os.cpu_count(),
+            "memory": _memory(),
+        },
+        "git": _revision(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str | None:
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(errors="replace").splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine() or None
+
+
+def _memory() -> int | None:
+    if "SC_PHYS_PAGES" not in getattr(os, "sysconf_names", {}):
+        return None
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _revision() -> dict[str, Any] | None:
+    head = _git("rev-parse", "HEAD")
+    return {"revision": head, "changed": bool(_git("status", "--porcelain", "--untracked-files=no"))} if head else None
+
+
+def _git(*words: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

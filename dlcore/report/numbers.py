@@ -1,0 +1,61 @@
+"""Numbers as text, in the digits that they support."""
+
+import math
+from typing import Any
+
+from dlcore.report.contents import number
+
+MISSING = "–"
+
+
+def short(value: Any, digits: int = 4) -> str:
+    """``digits`` significant digits; integers, words and truth values as they are; a dash for what is missing."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return MISSING
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, int):
+        return grouped(value)
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+").replace("e+", "e")
+
+
+def grouped(value: int) -> str:
+    """An integer with thin spaces between thousands, from five digits on."""
+    return f"{value:,}".replace(",", "\u202f") if abs(value) >= 10_000 else str(value)
+
+
+def fixed(value: Any, digits: int = 4) -> str:
+    """``digits`` decimal places, so that numbers in a column align; very small and very large ones in powers of ten."""
+    value = number(value)
+    if not math.isfinite(value) or (value != 0 and not 10.0**-digits <= abs(value) < 1e5):
+        return short(value, 3)
+    return f"{value:.{digits}f}"
+
+
+def with_error(value: Any, error: Any) -> str:
+    """A value with its standard error, both to the error's second significant digit: "0.0812 ± 0.0035"."""
+    value, error = number(value), number(error)
+    if not math.isfinite(value) or not math.isfinite(error) or error <= 0:
+        return short(value)
+    digits = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def percent(value: Any, error: Any = None) -> str:
+    """A share in percent, with its standard error if there is one: "97.2 ± 0.9 %"."""
+    value, error = number(value), number(error)
+    if math.isnan(value):
+        return MISSING
+    return f"{value:.1%}".replace("%", " %") if math.isnan(error) else f"{100 * value:.1f} ± {100 * error:.1f} %"
+
+
+def metric(name: str, value: Any, error: Any = None) -> str:
+    """A metric: accuracy in percent, others as they are."""
+    return percent(value, error) if name == "accuracy" else with_error(value, error)
+
+
+def memory(size: Any) -> str:
+    """Bytes in GiB."""
+    return MISSING if size is None else f"{number(size) / 2**30:.1f} GiB"

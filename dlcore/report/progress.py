@@ -1,0 +1,110 @@
+"""Progress of everything that lasts: a bar on a terminal, a few plain lines on a pipe or in a log file."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Protocol, TextIO
+
+_LINES = 4  # on the way, between the first line and the last one
+_QUIET = 1.0  # seconds between two lines: what is over at once needs no news on the way
+
+
+class Progress(Protocol):
+    """What ``bar`` gives: ``update(done)`` tells how much of the total is done by now."""
+
+    def update(self, done: int, note: str = "") -> None:
+        """Show that ``done`` (counted from the start, not from the last call) is reached."""
+        ...
+
+
+@contextlib.contextmanager
+def bar(description: str, total: int, unit: str = "it") -> Iterator[Progress]:
+    """Progress of ``total`` steps on standard error while the block runs, and one line of how long it took.
+
+    ``unit`` is the singular of what is counted ("epoch"). On a terminal the bar is replaced by that line; elsewhere
+    there are at most six plain lines in all.
+    """
+    stream, begin = sys.stderr, time.monotonic()
+    shown = _Bar(description, total, unit, stream) if _is_terminal(stream) else _Lines(description, total, unit, stream)
+    try:
+        yield shown
+    except BaseException as error:
+        shown.close()
+        word = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+        _print(stream, f"{description}: {word} at {shown.done} of {_count(total, unit)} after {_since(begin)}")
+        raise
+    shown.close()
+    _print(stream, f"{description}: {_count(shown.done, unit)} in {_since(begin)}")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: "0.4 s", "12 s", "3 min 5 s", "2 h 1 min"."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if round(seconds) < 60:
+        return f"{seconds:.0f} s"
+    minutes, s = divmod(round(seconds), 60)
+    return f"{minutes} min {s} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+class _Bar:
+    """A tqdm bar, wiped out when it is closed."""
+
+    def __init__(self, description: str, total: int, unit: str, stream: TextIO):
+        from tqdm import tqdm
+
+        self.done = 0
+        self._bar: Any = tqdm(
+            total=total, desc=description, unit=f" {unit}", file=stream, leave=False, dynamic_ncols=True
+        )
+
+    def update(self, done: int, note: str = "") -> None:
+        if note:
+            self._bar.set_postfix_str(note, refresh=False)
+        self._bar.update(done - self.done)
+        self.done = done
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+class _Lines:
+    """A line at the start, then one whenever another fifth is done, but not in quick succession."""
+
+    def __init__(self, description: str, total: int, unit: str, stream: TextIO):
+        self.done = 0
+        self._description, self._total, self._stream = description, total, stream
+        self._begin = self._last = time.monotonic()
+        self._part = 0
+        _print(stream, f"{description}: {_count(total, unit)}")
+
+    def update(self, done: int, note: str = "") -> None:
+        self.done = done
+        now, part = time.monotonic(), done * (_LINES + 1) // max(self._total, 1)
+        if not self._part < part <= _LINES or now - self._last < _QUIET:
+            return
+        self._part, self._last = part, now
+        left = (now - self._begin) * (self._total - done) / done
+        text = f"{self._description}: {done / self._total:4.0%}, {duration(left)} left"
+        _print(self._stream, f"{text}, {note}" if note else text)
+
+    def close(self) -> None:
+        pass
+
+
+def _count(n: int, unit: str) -> str:
+    return f"{n} {unit}" if n == 1 or unit == "it" else f"{n} {unit}s"
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _since(begin: float) -> str:
+    return duration(time.monotonic() - begin)
+
+
+def _print(stream: TextIO, line: str) -> None:
+    print(line, file=stream, flush=True)

@@ -1,0 +1,214 @@
+"""What a sweep found: arrays in, figure out."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dlcore.report.canvas import (
+    FAINT,
+    GREY,
+    INK,
+    MARKERS,
+    SERIES,
+    End,
+    canvas,
+    decimal_log,
+    epoch_axis,
+    epochs,
+    fit_scale,
+    label_ends,
+    name_axes,
+)
+from dlcore.report.figures import last
+
+
+class Table(NamedTuple):
+    """Configurations laid out by one or two of the hyperparameters that were varied.
+
+    ``cells`` [rows, columns] is the configuration in each place, the best one where several share it, -1 where none
+    is. ``row_path`` is "" where only one hyperparameter was varied.
+    """
+
+    column_path: str
+    columns: list[Any]
+    row_path: str
+    rows: list[Any]
+    cells: np.ndarray
+
+
+def lay_out(axes: dict[str, list[Any]], space: Sequence[dict[str, Any]], mean: Any) -> Table:
+    """Lay out the configurations by the learning rate, or else the longest axis, and the longest of the others."""
+    paths = sorted(axes, key=lambda path: ("learning_rate" not in path, -len(axes[path])))
+    column_path, row_path = (*paths, "")[:2]
+    columns, rows = _ordered(axes[column_path]), _ordered(axes.get(row_path, [None]))
+    cells = np.full((len(rows), len(columns)), -1)
+    for i in np.argsort(mean, kind="stable")[::-1]:  # the best comes last and stays
+        row = rows.index(space[i].get(row_path)) if row_path else 0
+        cells[row, columns.index(space[i][column_path])] = i
+    return Table(column_path, columns, row_path, rows, cells)
+
+
+def sweep_curves(table: Table, mean: Any, standard_error: Any, best: int | None, alike: Sequence[int]) -> Any:
+    """Validation loss with error bars over the columns, one line per row; mean, standard_error [configurations].
+
+    A band shows one standard error above the best, rings the configurations ``alike`` within it; configurations
+    whose mean is not finite stand at the upper border.
+    """
+    figure, (ax,) = canvas(height=3.8)
+    x, mean = _places(ax.xaxis, table), np.asarray(mean, float)
+    error = np.nan_to_num(np.asarray(standard_error, float))
+    ends = []
+    for r, (row, value) in enumerate(zip(table.cells, table.rows, strict=True)):
+        color, sound = SERIES[r % len(SERIES)], (row >= 0) & np.isfinite(mean[row])
+        y, shift = mean[row[sound]], _shift(x, r, len(table.rows), table)[sound]
+        style = {"color": color, "marker": MARKERS[r % len(MARKERS)], "markersize": 5, "capsize": 2.5}
+        ax.errorbar(shift, y, error[row[sound]], linewidth=1.5, elinewidth=1.2, label=f"{value}", **style)
+        ends.append(End(last(y), _text(value), color))
+    fit_scale(ax, [mean], span=5.0)
+    _mark_alike(ax, table, x, mean, error, best, alike)
+    _mark_diverged(ax, table, x, mean)
+    _label_rows(ax, table, ends)
+    name_axes(ax, table.column_path, "validation loss")
+    return figure
+
+
+def sweep_map(table: Table, mean: Any, best: int | None, alike: Sequence[int]) -> Any:
+    """Validation loss as colour and number, [rows, columns]; the best in a frame, those ``alike`` with a dot."""
+    from matplotlib.colors import LogNorm
+    from matplotlib.patches import Rectangle
+
+    figure, (ax,) = canvas(height=max(2.4, 0.5 * len(table.rows) + 1.5))
+    values = np.where(table.cells >= 0, np.asarray(mean, float)[table.cells], np.nan)
+    sound = np.where(np.isfinite(values), values, np.nan)
+    positive = np.isfinite(sound).any() and np.nanmin(sound) > 0
+    norm = LogNorm(np.nanmin(sound), np.nanmax(sound)) if positive and np.nanmax(sound) > np.nanmin(sound) else None
+    ax.set_facecolor(FAINT)
+    picture = ax.imshow(sound, cmap="cividis_r", norm=norm, aspect="auto")
+    for (r, c), i in np.ndenumerate(table.cells):
+        if i < 0:
+            continue
+        dark = np.isfinite(sound[r, c]) and np.dot(picture.cmap(picture.norm(sound[r, c]))[:3], (0.3, 0.6, 0.1)) < 0.5
+        dot = " •" if i in alike else ""
+        text = f"{values[r, c]:#.3g}{dot}" if np.isfinite(values[r, c]) else "diverged"
+        ax.text(c, r, text, ha="center", va="center", fontsize=9, color="white" if dark else INK)
+        if i == best:
+            ax.add_patch(Rectangle((c - 0.47, r - 0.47), 0.94, 0.94, fill=False, edgecolor="#d55e00", linewidth=2.5))
+    ax.grid(False)
+    ax.set_xticks(range(len(table.columns)), [_text(v) for v in table.columns])
+    ax.set_yticks(range(len(table.rows)), [_text(v) for v in table.rows])
+    name_axes(ax, table.column_path, _broken(table.row_path))
+    return figure
+
+
+def sweep_histories(table: Table, validation_loss: Any, best: int | None) -> Any:
+    """Validation loss over the epochs, [configurations, seeds, epochs], mean over seeds; coloured by the columns."""
+    from matplotlib import colormaps
+
+    figure, (ax,) = canvas(height=3.6)
+    curves = np.asarray(validation_loss, float).mean(1)  # a curve ends where the first of its seeds did
+    colors = colormaps["viridis"](np.linspace(0, 0.85, len(table.columns)))
+    ends = []
+    for c, value in enumerate(table.columns):
+        members = [i for i in table.cells[:, c] if i >= 0]
+        for i in members:
+            ax.plot(epochs(curves[i]), curves[i], color=colors[c], linewidth=1, alpha=0.75)
+        tail = [last(curves[i]) for i in members]
+        if np.isfinite(tail).any():
+            ends.append(End(float(np.nanmean(tail)), _text(value), colors[c]))
+    if best is not None:
+        ax.plot(epochs(curves[best]), curves[best], color=INK, linewidth=2.4, label="best")
+    _clip_blow_ups(ax, curves)
+    fit_scale(ax, [curves[np.isfinite(curves)]])
+    epoch_axis(ax, curves.shape[-1])
+    label_ends(ax, ends)
+    name_axes(ax, "epoch", "validation loss")
+    ax.set_title(f"by {table.column_path}; black: the best", fontsize=9, color=GREY, loc="left")
+    return figure
+
+
+def _clip_blow_ups(ax: Any, curves: np.ndarray) -> None:
+    start, values = curves[:, 0], curves[np.isfinite(curves)]
+    start = start[np.isfinite(start)]
+    if start.size and values.size and values.max() > 10 * np.median(start):
+        ax.set_ylim(top=10 * float(np.median(start)))
+
+
+def _ordered(values: Sequence[Any]) -> list[Any]:
+    return sorted(values) if all(_is_number(v) for v in values) else list(values)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_log(columns: Sequence[Any]) -> bool:
+    return all(_is_number(v) and v > 0 for v in columns) and max(columns) >= 5 * min(columns)
+
+
+def _is_linear(columns: Sequence[Any]) -> bool:
+    return not _is_log(columns) and all(_is_number(v) for v in columns) and len(columns) > 1
+
+
+def _places(axis: Any, table: Table) -> np.ndarray:
+    ax, columns = axis.axes, table.columns
+    if _is_log(columns):
+        ax.set_xscale("log")
+        decimal_log(axis, columns)
+        ax.set_xticks(columns, [_text(v) for v in columns])
+        return np.asarray(columns, float)
+    x = np.asarray(columns, float) if _is_linear(columns) else np.arange(len(columns), dtype=float)
+    ax.set_xticks(x, [_text(v) for v in columns])
+    return x
+
+
+def _shift(x: np.ndarray, r: int, rows: int, table: Table) -> np.ndarray:
+    """x moved a little for the r-th line, so that error bars stand beside each other."""
+    part = (r - (rows - 1) / 2) / max(rows, 4) * 0.22
+    if _is_log(table.columns):
+        return x * (max(table.columns) / min(table.columns)) ** (part / max(len(x) - 1, 1))
+    return x + part * (float(np.min(np.diff(x))) if len(x) > 1 else 1.0)
+
+
+def _mark_alike(ax, table, x, mean, error, best, alike) -> None:
+    if best is None:
+        return
+    ax.axhspan(mean[best], mean[best] + error[best], color=GREY, alpha=0.18, linewidth=0, zorder=0.5)
+    for i in {*alike, best}:
+        for r, c in zip(*np.nonzero(table.cells == i), strict=True):
+            place = _shift(x, int(r), len(table.rows), table)[c], mean[i]
+            ring = {"edgecolor": INK, "linewidth": 2.0 if i == best else 0.9, "facecolor": "none", "zorder": 5}
+            ax.scatter(*place, s=130 if i == best else 80, **ring)
+
+
+def _mark_diverged(ax, table, x, mean) -> None:
+    lost = [
+        (_shift(x, r, len(table.rows), table)[c], SERIES[r % len(SERIES)])
+        for (r, c), i in np.ndenumerate(table.cells)
+        if i >= 0 and not np.isfinite(mean[i])
+    ]
+    if not lost:
+        return
+    edge = ax.get_xaxis_transform()
+    ax.scatter(*zip(*[(place, 0.985) for place, _ in lost], strict=True), transform=edge, marker="x", s=34,
+               c=[color for _, color in lost], clip_on=False, zorder=5)  # fmt: skip
+    ax.annotate("diverged", (np.mean([p for p, _ in lost]), 1.02), xycoords=edge, ha="center", fontsize=8.5, color=GREY)
+
+
+def _label_rows(ax, table, ends) -> None:
+    if not table.row_path:
+        return
+    label_ends(ax, ends)
+    ax.set_title(f"lines: {table.row_path}", fontsize=9, color=GREY, loc="left", pad=16)
+
+
+def _text(value: Any) -> str:
+    if not _is_number(value):
+        return str(value)
+    text = f"{value:.2e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"
+    digits, e, power = text.partition("e")
+    return f"{digits.rstrip('0').rstrip('.')}e{int(power)}" if e else text
+
+
+def _broken(path: str) -> str:
+    return path.replace(".", ".\n") if len(path) > 20 else path
