@@ -67,7 +67,7 @@ def test_train_is_the_plain_loop(changes):
     found = np.stack([h.running_loss, h.validation_loss, h.validation_metrics["accuracy"]], 1)
     np.testing.assert_allclose(found, rows, rtol=1e-9)
     for a, b in zip(jax.tree.leaves(run.state.params), jax.tree.leaves(params), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8)  # a bias before batch norm has gradient 0
 
 
 def test_fit_is_train_in_chunks():
