@@ -16,9 +16,9 @@ from dlcore.contracts import Array, elementwise, with_derivative
 @with_derivative(jnp.exp)
 def expm1(x):
     r"""$e^x - 1$."""
-    terms = 9 if bits(x) == 32 else 15
-    near = polynomial(jnp.clip(x, -0.5, 0.5), [1 / math.factorial(k) for k in range(2, terms + 1)])
-    return jnp.where(jnp.abs(x) < 0.5, x + x * x * near, jnp.exp(x) - 1)
+    terms = 10 if bits(x) == 32 else 17
+    near = polynomial(jnp.clip(x, -0.7, 0.7), [1 / math.factorial(k) for k in range(2, terms + 1)])
+    return jnp.where(jnp.abs(x) < 0.7, x + x * x * near, jnp.exp(x) - 1)
 
 
 @elementwise

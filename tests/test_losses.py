@@ -29,6 +29,10 @@ def one_hot(labels):
     return jax.nn.one_hot(labels, C, dtype=float)
 
 
+def with_gradient(f):
+    return jax.jit(lambda s: (f(s), jax.grad(lambda s: f(s).astype(float).sum())(s)))
+
+
 ORACLES = {
     "squared_error": (
         lambda s: losses.squared_error(s, TARGETS),
@@ -79,9 +83,10 @@ ORACLES = {
 @pytest.mark.parametrize("name", ORACLES)
 def test_values_and_gradients_are_those_of_optax(name):
     ours, theirs = ORACLES[name]
-    np.testing.assert_allclose(ours(LOGITS), theirs(LOGITS), rtol=1e-13, atol=1e-14)
-    grads = [jax.grad(lambda s, f=f: jnp.sum(f(s) ** 2))(LOGITS) for f in (ours, theirs)]
-    np.testing.assert_allclose(*grads, rtol=1e-12, atol=1e-13)
+    value, grad = with_gradient(ours)(LOGITS)
+    their_value, their_grad = with_gradient(theirs)(LOGITS)
+    np.testing.assert_allclose(value, their_value, rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(grad, their_grad, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("name", ORACLES)
@@ -96,8 +101,8 @@ def test_forward_and_reverse_mode_agree_and_second_derivatives_exist(name):
 
 
 def test_hessian_of_the_sharp_cross_entropy_is_that_of_the_plain_one():
-    sharp = jax.hessian(lambda s: losses.softmax_cross_entropy(s, LABELS[:1]).sum())(LOGITS[:1])
-    plain = jax.hessian(lambda s: losses.softmax_cross_entropy(s, one_hot(LABELS[:1])).sum())(LOGITS[:1])
+    sharp = jax.jit(jax.hessian(lambda s: losses.softmax_cross_entropy(s, LABELS[0])))(LOGITS[0])
+    plain = jax.jit(jax.hessian(lambda s: losses.softmax_cross_entropy(s, one_hot(LABELS[0]))))(LOGITS[0])
     np.testing.assert_allclose(sharp, plain, rtol=1e-11, atol=1e-15)
 
 
@@ -166,15 +171,16 @@ def test_jaccard_and_dice_as_in_the_lecture():
     np.testing.assert_allclose(losses.soft_jaccard(jnp.asarray(p), indices, eps), 1 - J.mean(-1), rtol=1e-13)
 
 
-@pytest.mark.parametrize("spatial", [(), (6,), (3, 4), (2, 3, 4)])
+@pytest.mark.parametrize("spatial", [(), (3, 4), (2, 3, 4)])
 def test_segmentation_losses_take_any_number_of_spatial_axes(spatial):
     logits = jnp.asarray(RNG.normal(size=(2, *spatial, C)))
     labels = jnp.zeros((2, *spatial), int)
     for f in (losses.soft_jaccard, losses.soft_dice):
         exact = f(one_hot(labels), labels)
         np.testing.assert_allclose(exact, np.zeros(2), atol=1e-15)
-        assert np.isfinite(jax.grad(lambda p, f=f: f(p, labels).sum())(softmax(logits))).all()
-        assert (f(softmax(logits), labels) > 0).all()
+        value, grad = with_gradient(functools.partial(f, labels=labels))(softmax(logits))
+        assert np.isfinite(grad).all()
+        assert (value > 0).all()
     pixels = losses.softmax_cross_entropy(logits, labels, WEIGHTS).reshape(2, -1).sum(-1)
     np.testing.assert_allclose(losses.pixelwise_cross_entropy(logits, labels, WEIGHTS), pixels, rtol=1e-13)
 
@@ -197,7 +203,7 @@ def test_extreme_logits_give_finite_losses_and_gradients(dtype):
     labels = jnp.asarray([1, 0, 4])
     for target in (labels, one_hot(labels).astype(dtype)):
         f = functools.partial(losses.softmax_cross_entropy, labels=target)
-        value, grad = f(logits), jax.grad(lambda s, f=f: f(s).sum())(logits)
+        value, grad = with_gradient(f)(logits)
         assert value.dtype == dtype
         assert grad.dtype == dtype
         np.testing.assert_allclose(
@@ -206,8 +212,9 @@ def test_extreme_logits_give_finite_losses_and_gradients(dtype):
         assert np.isfinite(grad.astype(float)).all()
     for f in (losses.sigmoid_binary_cross_entropy, losses.focal):
         for y in (jnp.zeros_like(logits), jnp.ones_like(logits), jnp.full_like(logits, 0.5)):
-            assert np.isfinite(f(logits, y).astype(float)).all()
-            assert np.isfinite(jax.grad(lambda s, f=f, y=y: f(s, y).astype(float).sum())(logits).astype(float)).all()
+            value, grad = with_gradient(functools.partial(f, labels=y))(logits)
+            assert np.isfinite(value.astype(float)).all()
+            assert np.isfinite(grad.astype(float)).all()
 
 
 def test_impossible_classes_give_no_nan():
@@ -216,8 +223,9 @@ def test_impossible_classes_give_no_nan():
     labels = jnp.asarray([1, 0, 2])
     for target in (labels, jax.nn.one_hot(labels, 3, dtype=float)):
         f = functools.partial(losses.softmax_cross_entropy, labels=target)
-        np.testing.assert_allclose(f(logits), [np.log1p(np.e), np.inf, 0], rtol=1e-14)
-        assert np.isfinite(jax.grad(lambda s, f=f: f(s).sum())(logits)).all()
+        value, grad = with_gradient(f)(logits)
+        np.testing.assert_allclose(value, [np.log1p(np.e), np.inf, 0], rtol=1e-14)
+        assert np.isfinite(grad).all()
     at_the_ends = jnp.asarray([inf, -inf])
     exact = losses.sigmoid_binary_cross_entropy(at_the_ends, jnp.asarray([1.0, 0.0]))
     np.testing.assert_array_equal(exact, [0, 0])
@@ -277,8 +285,7 @@ def test_sharp_cross_entropy_against_mpmath(dtype):
     gap = np.concatenate([np.geomspace(1e-6, 80, 60), -np.geomspace(1e-6, 80, 60)])
     logits = jnp.asarray(np.stack([RNG.normal(size=120) * 3 + gap, RNG.normal(size=120)], -1), dtype)
     labels = jnp.zeros(120, int)
-    value = losses.softmax_cross_entropy(logits, labels)
-    grad = jax.grad(lambda s: losses.softmax_cross_entropy(s, labels).sum())(logits)
+    value, grad = with_gradient(functools.partial(losses.softmax_cross_entropy, labels=labels))(logits)
     with mpmath.workdps(50):
         a = [mpmath.mpf(float(s[1])) - mpmath.mpf(float(s[0])) for s in np.asarray(logits)]
         loss_ulp = [ulp(v, mpmath.log1p(mpmath.exp(x)), dtype) for v, x in zip(value, a, strict=True)]

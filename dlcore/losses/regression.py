@@ -1,5 +1,7 @@
 """Losses for real targets: predictions [..., k], targets [..., k] -> [...], summed over the last axis."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 
@@ -44,10 +46,10 @@ def log_cosh(predictions: Array, targets: Array) -> Array:
 @jax.custom_jvp
 def _log_cosh(r):
     x = jnp.abs(r)
-    a = expm1(-x)  # cosh x - 1 = a^2 / (2 e^{-x}): near 0, ln 2 would be subtracted from nearly itself
-    near = x < 1
-    small = a * a / (2 * jnp.where(near, 1 + a, 1))
-    return jnp.log1p(jnp.where(near, small, jnp.square(1 + a))) + jnp.where(near, 0, x - jnp.log(2.0).astype(x.dtype))
+    e, near = jnp.exp(-x), x < 0.7
+    # cosh x - 1 = (1 - e^{-x})^2 / (2 e^{-x}): near 0, ln 2 would be subtracted from nearly itself
+    small = jnp.square(expm1(-x)) / (2 * jnp.where(near, e, 1))
+    return jnp.log1p(jnp.where(near, small, e * e)) + jnp.where(near, 0, x - math.log(2))
 
 
 @_log_cosh.defjvp
