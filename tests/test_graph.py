@@ -39,7 +39,7 @@ def opened(x, y):
 
 def loops(x, n):
     total, steps = jax.lax.scan(lambda s, v: (s * v, jnp.sin(s)), x, jnp.arange(1.0, 4.0))
-    chosen = jax.lax.cond(n > 2, jnp.cos, jnp.exp, total)
+    chosen = jax.lax.cond(n > 1, jnp.cos, jnp.exp, total)
     return chosen + jnp.sum(steps) * steps[n]
 
 
@@ -50,7 +50,7 @@ CASES = [
     (reuse, (3.0, 2.0)),
     (network, (PARAMS, jnp.array([0.5, 2.0]))),
     (opened, (0.7, -1.2)),
-    (loops, (1.1, 3)),
+    (loops, (1.1, 2)),
     (lambda x, unused: x, (2.0, 1.0)),
     (lambda x: jax.lax.stop_gradient(x) * x + jnp.where(jnp.argmax(jnp.stack([x, 1.0])) > 0, x, 2 * x), (3.0,)),
 ]
