@@ -20,13 +20,14 @@ def environment() -> dict[str, Any]:
     What cannot be found out is None; ``memory`` is in bytes.
     """
     devices = jax.devices()
+    flags: Any = jax.config
     return {
         "time": utc_now(),
         "versions": {"python": platform.python_version(), **_versions()},
         "device": {"platform": devices[0].platform, "kind": devices[0].device_kind, "count": len(devices)},
         "precision": {
-            "x64": bool(jax.config.jax_enable_x64),
-            "matmul": jax.config.jax_default_matmul_precision or "default",
+            "x64": bool(flags.jax_enable_x64),
+            "matmul": flags.jax_default_matmul_precision or "default",
         },
         "machine": {
             "system": platform.platform(),

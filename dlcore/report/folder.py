@@ -21,8 +21,8 @@ class RunFolder:
     """The folder of one run: ``with RunFolder("runs/digits") as run: run.json("config", {...})``.
 
     Everything is written into a sibling whose name starts with a dot, and that is renamed when the block ends:
-    normally or by Ctrl-C; ``status.json`` says which, and how long it took. After any other exception nothing is left. Entering raises
-    ValueError where ``path`` exists already or its parent cannot be written.
+    normally or by Ctrl-C; ``status.json`` says which, and how long it took. After any other exception nothing is
+    left. Entering raises ValueError where ``path`` exists already or its parent cannot be written.
     """
 
     def __init__(self, path: str | os.PathLike[str]):

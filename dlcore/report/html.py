@@ -7,10 +7,12 @@ import os
 import pathlib
 from typing import Any, NamedTuple
 
+from dlcore.report.cards import cards
 from dlcore.report.contents import Contents, read
 from dlcore.report.drawing import Drawing, drawings
 from dlcore.report.folder import replace_file
-from dlcore.report.sections import cards, sections, verdict
+from dlcore.report.numbers import when
+from dlcore.report.sections import sections, verdict
 
 _TEMPLATE = "report.html.jinja"
 
@@ -59,7 +61,7 @@ def _render(contents: Contents, pictures: dict[str, list[Picture]]) -> str:
 def _subtitle(contents: Contents) -> str:
     data, environment = contents.data, contents.environment or {}
     about = f"{data['task']}, {data['examples']} examples" if data else "a run of the recipe"
-    return f"{about} · {environment['time']}" if "time" in environment else about
+    return f"{about} · {when(environment['time'])}" if "time" in environment else about
 
 
 def _notice(contents: Contents) -> tuple[str, str] | None:

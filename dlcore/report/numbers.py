@@ -1,11 +1,12 @@
 """Numbers as text, in the digits that they support."""
 
+import datetime
 import math
 from typing import Any
 
 from dlcore.report.contents import number
 
-MISSING = "–"
+MISSING, TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
 
 
 def short(value: Any, digits: int = 4) -> str:
@@ -34,13 +35,18 @@ def fixed(value: Any, digits: int = 4) -> str:
     return f"{value:.{digits}f}"
 
 
-def with_error(value: Any, error: Any) -> str:
-    """A value with its standard error, both to the error's second significant digit: "0.0812 ± 0.0035"."""
+def with_error(value: Any, error: Any, digits: int | None = None) -> str:
+    """A value with its standard error, both to ``digits`` places, or the error's second digit: "0.0812 ± 0.0035"."""
     value, error = number(value), number(error)
     if not math.isfinite(value) or not math.isfinite(error) or error <= 0:
-        return short(value)
-    digits = max(0, 1 - math.floor(math.log10(error)))
+        return short(value) if digits is None else fixed(value, digits)
+    digits = places(error) if digits is None else digits
     return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def places(error: float) -> int | None:
+    """Decimal places up to the second significant digit of a standard error; None where there is no error."""
+    return max(0, 1 - math.floor(math.log10(error))) if math.isfinite(error) and error > 0 else None
 
 
 def percent(value: Any, error: Any = None) -> str:
@@ -54,6 +60,15 @@ def percent(value: Any, error: Any = None) -> str:
 def metric(name: str, value: Any, error: Any = None) -> str:
     """A metric: accuracy in percent, others as they are."""
     return percent(value, error) if name == "accuracy" else with_error(value, error)
+
+
+def when(time: str) -> str:
+    """A time of ISO 8601 as a person writes it: "2026-11-21 04:01 UTC"; other text as it is."""
+    try:
+        moment = datetime.datetime.fromisoformat(time)
+    except ValueError:
+        return time
+    return f"{moment:%Y-%m-%d %H:%M} {moment:%Z}".rstrip()
 
 
 def memory(size: Any) -> str:

@@ -1,6 +1,5 @@
 """The report in words, in the order of the recipe's steps: facts, verdicts and tables of each section."""
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -8,7 +7,19 @@ import numpy as np
 
 from dlcore.report.contents import Contents, Json, Sweep, number
 from dlcore.report.drawing import metrics, named
-from dlcore.report.numbers import MISSING, fixed, grouped, memory, metric, percent, short, with_error
+from dlcore.report.numbers import (
+    MISSING,
+    TIMES,
+    fixed,
+    grouped,
+    memory,
+    metric,
+    percent,
+    places,
+    short,
+    when,
+    with_error,
+)
 from dlcore.report.progress import duration
 
 _GOOD = {"ideal", "as expected", "memorised"}
@@ -86,7 +97,7 @@ def _data(data: Json) -> Section:
         ("name", data["name"]),
         ("task", data["task"]),
         ("examples", _sizes(data)),
-        ("features", f"{short(n)}, images of {' × '.join(map(str, shape))}" if shape else short(n)),
+        ("features", f"{short(n)}, images of {f' {TIMES} '.join(map(str, shape))}" if shape else short(n)),
     ]
     if classes:
         facts.append(("classes", f"{len(classes)}: {', '.join(map(str, classes[:20]))}{' …' * (len(classes) > 20)}"))
@@ -122,13 +133,13 @@ def _sanity(sanity: Json) -> Section:
     ]
     wrong = [verdict(rung["verdict"]) for rung in rungs if rung.get("verdict")]
     columns = ("examples", "epochs", "loss", "accuracy", "verdict")
-    tables = [Table("Learning a few examples by heart", columns, rows, left=0)] if rows else []
+    tables = [Table("", columns, rows, left=0)] if rows else []
     return Section("sanity", "Sanity", facts, found + [v for v in wrong if v.tone != "good"], tables)
 
 
 def _sweep(key: str, title: str, sweep: Sweep) -> Section:
     facts, space = sweep.facts, sweep.space
-    runs = f"{len(space)} configurations × {short(facts.get('seeds'))} seeds"
+    runs = f"{len(space)} configurations {TIMES} {short(facts.get('seeds'))} seeds"
     about = [("trainings", f"{short(facts.get('trainings'))} ({runs})")]
     if "seconds" in facts:
         about.append(("time", _pace(number(facts["seconds"]), facts.get("trainings"))))
@@ -149,10 +160,10 @@ def _configurations(sweep: Sweep) -> Table:
     paths, seeds = list(sweep.axes), sweep.facts.get("seeds", 1)
     accuracy = sweep.arrays.get("accuracy")
     columns = ["", *paths, "validation loss", *(["accuracy"] if accuracy is not None else []), "diverged"]
-    rows = []
+    rows, digits = [], None if sweep.best is None else places(sweep.standard_error[sweep.best])
     for i in sweep.order[:_CONFIGURATIONS]:
         mark = "best" if i == sweep.best else "≈" if i in sweep.alike else ""
-        loss = with_error(sweep.mean[i], sweep.standard_error[i]) if np.isfinite(sweep.mean[i]) else MISSING
+        loss = with_error(sweep.mean[i], sweep.standard_error[i], digits) if np.isfinite(sweep.mean[i]) else MISSING
         share = [] if accuracy is None else [percent(np.mean(accuracy[i]))]
         lost = f"{sweep.diverged[i]} of {seeds}" if sweep.diverged[i] else "0"
         rows.append([mark, *(short(sweep.space[i].get(path)) for path in paths), loss, *share, lost])
@@ -168,9 +179,8 @@ def _training(contents: Contents, training: Json) -> Section:
         ("parameters", short(training.get("parameters"))),
         ("time", duration(number(training["seconds"])) if "seconds" in training else MISSING),
     ]
-    kept = [
-        row for row in (("best", best), ("last", epochs)) if row[1] and row[1] <= len(history.get("train_loss", ()))
-    ]
+    n = len(history.get("train_loss", ()))
+    kept = [(word, e) for word, e in (("best", best), ("last", epochs)) if isinstance(e, int) and 0 < e <= n]
     columns, rows = ["epoch", "number", "training loss", "validation loss"], []
     names = metrics(history)
     columns += [f"{part} {name}" for name in names for part in ("training", "validation")]
@@ -185,7 +195,7 @@ def _training(contents: Contents, training: Json) -> Section:
 def _test(contents: Contents, test: Json) -> Section:
     errors = test.get("standard_error") or {}
     facts = [
-        ("opened", f"once, {test['opened']}" if test.get("opened") else MISSING),
+        ("opened", f"once, {when(test['opened'])}" if test.get("opened") else MISSING),
         ("reason", str(test.get("reason", MISSING))),
         ("examples", short(test.get("n"))),
         ("loss", short(test.get("loss"))),
@@ -232,8 +242,11 @@ def _environment(environment: Json) -> Section:
     precision, git = environment.get("precision") or {}, environment.get("git")
     versions = environment.get("versions") or {}
     facts = [
-        ("started", str(environment.get("time", MISSING))),
-        ("device", f"{short(device.get('count'))} × {device.get('kind', MISSING)} ({device.get('platform', MISSING)})"),
+        ("started", when(environment.get("time", MISSING))),
+        (
+            "device",
+            f"{short(device.get('count'))} {TIMES} {device.get('kind', MISSING)} ({device.get('platform', MISSING)})",
+        ),
         ("machine", machine_of(environment)),
         ("system", str(machine.get("system", MISSING))),
         ("precision", f"{'64' if precision.get('x64') else '32'} bit, products: {precision.get('matmul', 'default')}"),
@@ -269,30 +282,3 @@ def _flat(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from _flat(item, f"{path}[{i}]")
     elif path:
         yield path, ", ".join(map(short, node)) if isinstance(node, list) else node
-
-
-class Card(NamedTuple):
-    """A number of the summary with what it is and what more there is to say."""
-
-    title: str
-    value: str
-    note: str = ""
-
-
-def cards(contents: Contents) -> Iterator[Card]:
-    """The summary: result on the test set, choice, time and machine."""
-    test, chosen = contents.test, contents.chosen
-    if test:
-        errors, found = test.get("standard_error") or {}, {**(test.get("metrics") or {}), "loss": test.get("loss")}
-        name = next(iter(found))
-        count = f"{short(test.get('n'))} examples, opened once"
-        yield Card(f"test {name}", metric(name, found[name], errors.get(name)), count)
-    if chosen is not None and chosen.best is not None:
-        best = chosen.best
-        loss = with_error(chosen.mean[best], chosen.standard_error[best])
-        yield Card("validation loss", loss, f"best of {len(chosen.space)} configurations")
-        for path, value in chosen.space[best].items():
-            yield Card(path.rpartition(".")[2].replace("_", " "), short(value), path)
-    if contents.seconds is not None and not math.isnan(contents.seconds):
-        machine = machine_of(contents.environment) if contents.environment else ""
-        yield Card("time", duration(contents.seconds), machine)

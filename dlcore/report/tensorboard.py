@@ -60,7 +60,7 @@ def _write_sweep(sweep: Sweep, target: pathlib.Path) -> None:
     for i, values in enumerate(sweep.space):
         with SummaryWriter(str(target / f"{i:04d}")) as writer:
             parameters = {path: _parameter(value) for path, value in values.items()}
-            metrics = {"diverged": int(sweep.diverged[i])}
+            metrics: dict[str, float] = {"diverged": int(sweep.diverged[i])}
             if np.isfinite(sweep.mean[i]):
                 metrics["validation_loss"] = float(sweep.mean[i])
             writer.add_hparams(parameters, metrics, name=".", global_step=0)
