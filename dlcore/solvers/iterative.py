@@ -5,7 +5,7 @@ Saad 2003, chapters 4, 6 and 10; Nocedal & Wright 2006, chapter 5.
 
 import abc
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -149,7 +149,7 @@ class CG(IterativeMethod):
 
     def solve(self, A, b, x0):
         """One product a step."""
-        product = A if callable(A) else lambda v: A @ v
+        product: Any = A if callable(A) else lambda v: A @ v
         x = jnp.zeros_like(b) if x0 is None else x0
         enough = self.reached(b)
         x, steps, definite = _conjugate_gradients(product, b, x, self.approximate_inverse(A), enough, self.limit())

@@ -57,8 +57,8 @@ class Levenberg(LeastSquares):
 class LevenbergMarquardt(Levenberg):
     r"""$(J^\top J + \lambda D^2) p = -J^\top r$ with $D^2 = \operatorname{diag} J^\top J$, whatever the units.
 
-    Marquardt 1963. D² never falls below ``memory`` times its last value: 1 keeps the largest so far, as Moré 1978 (section 5) found
-    best, 0 is Marquardt's. ``damping`` is the first λ.
+    Marquardt 1963. D² never falls below ``memory`` times its last value: 1 keeps the largest so far, as Moré 1978
+    (section 5) found best, 0 is Marquardt's. ``damping`` is the first λ.
     """
 
     memory: Scalar = 1.0

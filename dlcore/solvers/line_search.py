@@ -103,7 +103,7 @@ class Backtracking(LineSearch):
 
 @hyperparams
 class StrongWolfe(LineSearch):
-    """A step with sufficient decrease and a slope of at most ``c2`` times the first, Nocedal & Wright eq. 3.7."""
+    """A step with sufficient decrease and a slope of at most ``c2`` times the first. Nocedal & Wright eq. 3.7."""
 
     c1: Scalar = 1e-4
     c2: Scalar = 0.9
@@ -111,20 +111,23 @@ class StrongWolfe(LineSearch):
 
     def search(self, f, x, p, origin, alpha):
         """By bracketing and interpolation."""
-        return _bracket_search(f, x, p, origin, alpha, self)
+        b = _bracket_search(f, x, p, origin, alpha, self)
+        return LineStep(b.lo, b.found, _evaluations(function=b.count, gradient=b.count))
 
 
 @hyperparams
 class Exact(LineSearch):
-    r"""$\arg\min_\alpha \phi(\alpha)$, the nearest: the slope falls to ``c2`` of the first, with any decrease."""
+    r"""$\arg\min_\alpha \phi(\alpha)$, the nearest: the slope falls to ``c2`` of the first or to its rounding."""
 
     c1: Scalar = 0.0
     c2: Scalar = 1e-8
-    max_steps: Scalar = 60
+    max_steps: Scalar = 100
 
     def search(self, f, x, p, origin, alpha):
         """By bracketing and interpolation."""
-        return _bracket_search(f, x, p, origin, alpha, self)
+        b = _bracket_search(f, x, p, origin, alpha, self)
+        closed = b.hi.alpha - b.lo.alpha <= 8 * jnp.finfo(x.dtype).eps * b.lo.alpha
+        return LineStep(b.lo, b.found | closed & (b.lo.alpha > 0), _evaluations(function=b.count, gradient=b.count))
 
 
 class _Bracket(NamedTuple):
@@ -153,7 +156,7 @@ def _bracket_search(f, x, p, origin, alpha, rule):
         value, g = jax.value_and_grad(f)(x + b.alpha * p)
         t = Point(b.alpha, value, g @ p, g)
         armijo = t.value <= origin.value + rule.c1 * t.alpha * origin.slope
-        level = (t.value <= origin.value + slack) & (t.slope <= (2 * rule.c1 - 1) * origin.slope)
+        level = (jnp.abs(t.value - origin.value) <= slack) & (t.slope <= (2 * rule.c1 - 1) * origin.slope)
         finite = jnp.isfinite(t.value) & jnp.all(jnp.isfinite(g))
         low = finite & (armijo | level)
         found = low & (jnp.abs(t.slope) <= -rule.c2 * origin.slope)
@@ -166,8 +169,7 @@ def _bracket_search(f, x, p, origin, alpha, rule):
     infinity = jnp.full_like(alpha, jnp.inf)
     far = Point(infinity, infinity, infinity, jnp.zeros((), x.dtype))
     first = _Bracket(origin, far, alpha, infinity, jnp.asarray(False), jnp.int32(0))
-    b = jax.lax.while_loop(going, narrow, first)
-    return LineStep(b.lo, b.found, _evaluations(function=b.count, gradient=b.count))
+    return jax.lax.while_loop(going, narrow, first)
 
 
 def _next(b, lo, hi, finite, slack):

@@ -71,11 +71,9 @@ class Evaluations(NamedTuple):
         return Evaluations(*(a + b for a, b in zip(self, other, strict=True)))
 
 
-def _evaluations(
-    function: Any = 0, gradient: Any = 0, jacobian: Any = 0, hessian: Any = 0, product: Any = 0
-) -> Evaluations:
-    """``Evaluations`` as int32 scalars."""
-    return Evaluations(*(jnp.asarray(n, jnp.int32) for n in (function, gradient, jacobian, hessian, product)))
+def _evaluations(**counts: Any) -> Evaluations:
+    """``Evaluations`` as int32 scalars, 0 where not named."""
+    return Evaluations(*(jnp.asarray(counts.get(name, 0), jnp.int32) for name in Evaluations._fields))
 
 
 class History(NamedTuple):
