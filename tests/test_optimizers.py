@@ -385,5 +385,9 @@ def test_bad_input_is_named():
         apply_updates(jnp.ones(3), jnp.ones((3, 1)))
     with pytest.raises(TypeError, match=r"needed a floating type, got int32; try"):
         Adam().update(jnp.ones(3, jnp.int32), Adam().init(jnp.ones(3)))
+    with pytest.raises(ValueError, match=r"learning_rate: needed numbers not below 0, got -0.1; try"):
+        Adam(-0.1).init(jnp.ones(3))
+    with pytest.raises(ValueError, match=r"momentum: needed numbers from 0 to 1, got 1.5; try"):
+        Momentum(0.1, OnLeaves(0.9, 1.5)).init(jnp.ones(3))
     with pytest.raises(ValueError, match=r"params: needed.*try update"):
         AdamW().update(jnp.ones(3), AdamW().init(jnp.ones(3)))

@@ -269,5 +269,11 @@ def test_bad_choices_are_named():
         Partition((Masked(SGD(), ("layers",)),)).init(PARAMS)
     with pytest.raises(ValueError, match=r"needed 'layers\[1\]' in one group, got it in 2"):
         Partition((Masked(SGD(), ("layers",)), Masked(SGD(), ("layers[1]", "scale")))).init(PARAMS)
+    with pytest.raises(ValueError, match="max_norm: needed numbers not below 0, got -1"):
+        ClipByGlobalNorm(-1.0).init(PARAMS)
+    with pytest.raises(ValueError, match="steps: needed numbers not below 1, got 0"):
+        Accumulate(SGD(), 0).init(PARAMS)
+    with pytest.raises(ValueError, match="decay: needed numbers from 0 to 1, got 2"):
+        Averaged(SGD(), 2.0).init(PARAMS)
     with pytest.raises(ValueError, match="params: needed"):
         Averaged(SGD()).update(GRADS, Averaged(SGD()).init(PARAMS))

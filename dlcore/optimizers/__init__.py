@@ -17,7 +17,7 @@ from dlcore.optimizers.first_order import (
     Velocity,
 )
 from dlcore.optimizers.leaves import OnLeaves
-from dlcore.optimizers.rule import Chain, LeafRule, Rule, RuleState, apply_updates, at, chain
+from dlcore.optimizers.rule import Chain, LeafRule, Rule, RuleState, apply_updates, at, chain, check_numbers
 from dlcore.optimizers.transforms import AddDecayedWeights, ClipByGlobalNorm, ClipByValue, Scale, Trace, global_norm
 from dlcore.optimizers.wrappers import (
     Accumulate,
@@ -71,5 +71,6 @@ __all__ = [
     "apply_updates",
     "at",
     "chain",
+    "check_numbers",
     "global_norm",
 ]

@@ -4,16 +4,18 @@ The interface is Optax's: ``init(params)`` and ``update(grads, state, params)``,
 """
 
 import abc
+import dataclasses
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from dlcore.contracts import Array, PyTree, at_least_f32, check_float, check_same_shape, in_dtype_of
+from dlcore.contracts import Array, PyTree, at_least_f32, check_between, check_float, check_same_shape, in_dtype_of
 from dlcore.optimizers.leaves import _per_leaf
 from dlcore.pytrees import hyperparams
-from dlcore.schedules import at
+from dlcore.schedules import at, is_schedule
 
 
 class RuleState(NamedTuple):
@@ -60,7 +62,8 @@ class LeafRule(Rule):
         return x
 
     def init(self, params):
-        """No step done, and the slots of every array."""
+        """No step done, and the slots of every array. Raises ValueError for a number that is out of its range."""
+        check_numbers(self)
         leaves, treedef = jax.tree.flatten(params)
         rules = _per_leaf(at(self, jnp.zeros(())), params)
         slots = [rule._start(x) for rule, x in zip(rules, leaves, strict=True)]
@@ -185,6 +188,22 @@ def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
         return x + u.astype(x.dtype)
 
     return jax.tree.map(add, params, updates)
+
+
+_RANGES = {
+    **dict.fromkeys(("learning_rate", "eps", "eps_root", "initial_accumulator", "limit", "max_norm"), (0, np.inf)),
+    **dict.fromkeys(("momentum", "decay", "b1", "b2", "rho"), (0, 1)),
+    "steps": (1, np.inf),
+}
+
+
+def check_numbers(rule: Rule) -> None:
+    """Raise ValueError for a known number of ``rule`` that is out of its range, such as a negative learning rate."""
+    for field in dataclasses.fields(rule):
+        numbers = jax.tree.leaves(getattr(rule, field.name), is_leaf=is_schedule) if field.name in _RANGES else []
+        for number in numbers:
+            if not is_schedule(number):
+                check_between(*_RANGES[field.name], **{field.name: number})
 
 
 def _needed(params: Any) -> Any:

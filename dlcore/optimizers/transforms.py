@@ -6,7 +6,7 @@ import numpy as np
 
 from dlcore.contracts import Array, PyTree, Scalar, at_least_f32, check_float, in_dtype_of
 from dlcore.optimizers.first_order import Velocity
-from dlcore.optimizers.rule import LeafRule, Rule, RuleState, _needed, _one_more
+from dlcore.optimizers.rule import LeafRule, Rule, RuleState, _needed, _one_more, check_numbers
 from dlcore.pytrees import hyperparams
 from dlcore.schedules import at
 
@@ -35,6 +35,7 @@ class ClipByGlobalNorm(Rule):
     def init(self, params):
         """Only a clock, for a scheduled limit."""
         del params
+        check_numbers(self)
         return RuleState(jnp.zeros((), jnp.int32), ())
 
     def update(self, grads, state, params=None, **extra):

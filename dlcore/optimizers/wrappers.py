@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from dlcore.contracts import Array, PyTree, Scalar, at_least_f32, in_dtype_of
 from dlcore.optimizers.leaves import Choice, _chosen, _fill, _name_of, _only
-from dlcore.optimizers.rule import Rule, _needed, _one_more, apply_updates
+from dlcore.optimizers.rule import Rule, _needed, _one_more, apply_updates, check_numbers
 from dlcore.pytrees import hyperparams, static
 from dlcore.schedules import at
 
@@ -33,6 +33,7 @@ class Accumulate(Rule):
 
     def init(self, params):
         """An empty round."""
+        check_numbers(self)
         zero = jnp.zeros((), jnp.int32)
         total = jax.tree.map(lambda x: jnp.zeros(x.shape, at_least_f32(x.dtype)), params)
         return AccumulatorState(zero, self.rule.init(params), zero, total)
@@ -80,6 +81,7 @@ class Averaged(Rule):
 
     def init(self, params):
         """The first parameters."""
+        check_numbers(self)
         average = jax.tree.map(lambda x: x.astype(at_least_f32(x.dtype)), params)
         return AverageState(jnp.zeros((), jnp.int32), self.rule.init(params), average)
 
