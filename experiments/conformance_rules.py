@@ -217,12 +217,13 @@ def adamw():
 
 def nadam():
     ours = run(optimizers.NAdam(RATE, eps=EPS))
+    slowly, quickly = (run(optimizers.DozatNAdam(RATE, eps=EPS, momentum_decay=psi)) for psi in (0.004, 1.0))
     torch_form, keras = loop(published.scheduled_nadam, psi=0.004, **AT), loop(published.scheduled_nadam, psi=1.0, **AT)
     variants = [
         Variant("Optax", r"$\mu = \beta_1$", run(optax.nadam(RATE, eps=EPS)), "NAdam", ours),
-        Variant("PyTorch", r"$\mu_t = \beta_1 (1 - 0.96^{0.004 t} / 2)$", torch_form),
-        *torch_itself("NAdam", "none", None, lr=RATE, eps=EPS),
-        Variant("Keras; Dozat", r"$\mu_t = \beta_1 (1 - 0.96^t / 2)$", keras),
+        Variant("PyTorch", r"$\mu_t = \beta_1 (1 - 0.96^{0.004 t} / 2)$", torch_form, "DozatNAdam", slowly),
+        *torch_itself("NAdam", "DozatNAdam", slowly, lr=RATE, eps=EPS),
+        Variant("Keras; Dozat", r"$\mu_t = \beta_1 (1 - 0.96^t / 2)$", keras, "DozatNAdam(momentum_decay=1)", quickly),
     ]
     return Family("NAdam", "NAdam()", ours, variants)
 

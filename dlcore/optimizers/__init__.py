@@ -1,6 +1,17 @@
 """Optimizers: hyperparameters as data, one formula per rule, Optax's interface."""
 
-from dlcore.optimizers.adam import Adam, AdaMax, AdamW, AMSGrad, Lion, MaxMoments, NAdam, RAdam
+from dlcore.optimizers.adam import (
+    Adam,
+    AdaMax,
+    AdamW,
+    AMSGrad,
+    DozatNAdam,
+    Lion,
+    MaxMoments,
+    MomentProduct,
+    NAdam,
+    RAdam,
+)
 from dlcore.optimizers.first_order import (
     SGD,
     AdaDelta,
@@ -46,6 +57,7 @@ __all__ = [
     "Chain",
     "ClipByGlobalNorm",
     "ClipByValue",
+    "DozatNAdam",
     "Frozen",
     "GradientMomentum",
     "GradientNesterov",
@@ -53,6 +65,7 @@ __all__ = [
     "Lion",
     "Masked",
     "MaxMoments",
+    "MomentProduct",
     "Moments",
     "Momentum",
     "NAdam",

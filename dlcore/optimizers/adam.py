@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from dlcore.contracts import Array, Scalar
+from dlcore.contracts import Array, Scalar, at_least_f32
 from dlcore.optimizers.first_order import Moments, Velocity, _root, _square
 from dlcore.optimizers.rule import LeafRule, _needed
 from dlcore.pytrees import hyperparams, static
@@ -20,6 +20,14 @@ class MaxMoments(NamedTuple):
     m: Array
     v: Array
     v_max: Array
+
+
+class MomentProduct(NamedTuple):
+    """Running averages of the gradient and of its square, and the product [] of all momenta so far."""
+
+    m: Array
+    v: Array
+    product: Array
 
 
 @hyperparams
@@ -80,8 +88,8 @@ class AdamW(LeafRule):
 class NAdam(LeafRule):
     r"""``Adam`` with $\hat m = \beta_1 m / (1 - \beta_1^{t+1}) + (1 - \beta_1) g / (1 - \beta_1^t)$.
 
-    Nesterov's momentum in Adam. Dozat 2016, algorithm 2 with a constant $\mu = \beta_1$ and without its extra factor
-    $\beta_2$ on $\hat v$, as in all implementations.
+    Nesterov's momentum in Adam. Dozat 2016, algorithm 2 with a constant $\mu = \beta_1$, as in Optax, and without its
+    extra factor $\beta_2$ on $\hat v$, as in all implementations.
     """
 
     learning_rate: Scalar = 1e-3
@@ -101,6 +109,39 @@ class NAdam(LeafRule):
         m_hat = self.b1 * m / (1 - self.b1 ** (t + 1)) + (1 - self.b1) * g / (1 - self.b1**t)
         v_hat = v / (1 - self.b2**t)
         return -self.learning_rate * m_hat / (_root(v_hat + self.eps_root) + self.eps), Moments(m, v)
+
+
+@hyperparams
+class DozatNAdam(LeafRule):
+    r"""``NAdam`` with a momentum that grows to $\beta_1$: $\mu_t = \beta_1 (1 - 0.96^{\psi t} / 2)$.
+
+    $\hat m = \mu_{t+1} m / (1 - \prod_1^{t+1} \mu) + (1 - \mu_t) g / (1 - \prod_1^t \mu)$. Dozat 2016, section 3, with
+    $\psi$ ``momentum_decay`` 0.004 in PyTorch and 1 in Keras.
+    """
+
+    learning_rate: Scalar = 2e-3
+    b1: Scalar = 0.9
+    b2: Scalar = 0.999
+    eps: Scalar = 1e-8
+    eps_root: Scalar = 0.0
+    momentum_decay: Scalar = 4e-3
+
+    def start(self, x):
+        """No gradient seen, an empty product."""
+        return MomentProduct(
+            m=jnp.zeros_like(x), v=jnp.zeros_like(x.real), product=jnp.ones((), at_least_f32(x.real.dtype))
+        )
+
+    def step(self, g, s, x, t):
+        """Algorithm 2, its loop body."""
+        del x
+        m, v = _averages(self, g, s)
+        now, later = (self.b1 * (1 - 0.96 ** (self.momentum_decay * k) / 2) for k in (t, t + 1))
+        product = s.product * now
+        m_hat = later * m / (1 - product * later) + (1 - now) * g / (1 - product)
+        v_hat = v / (1 - self.b2**t)
+        update = -self.learning_rate * m_hat / (_root(v_hat + self.eps_root) + self.eps)
+        return update, MomentProduct(m, v, product)
 
 
 @hyperparams
