@@ -104,8 +104,8 @@ def read_json(folder: str | os.PathLike[str], name: str) -> Any:
 def read_arrays(folder: str | os.PathLike[str], name: str) -> dict[str, np.ndarray]:
     """The arrays that were written as ``name``.npz; raises ValueError where there are none or they are damaged."""
     path = pathlib.Path(folder) / f"{name}.npz"
-    with _explained(path), np.load(path, allow_pickle=False) as file:
-        return {key: file[key] for key in file.files}
+    with _explained(path), open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+        return {key: arrays[key] for key in arrays.files}
 
 
 def replace_file(path: pathlib.Path, write: Callable[[IO[bytes]], Any]) -> None:

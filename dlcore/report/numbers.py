@@ -10,7 +10,7 @@ MISSING, TIMES = "\N{EN DASH}", "\N{MULTIPLICATION SIGN}"
 
 
 def short(value: Any, digits: int = 4) -> str:
-    """``digits`` significant digits; integers, words and truth values as they are; a dash for what is missing."""
+    """``digits`` significant digits, small numbers as 1e-4; words as they are; a dash for what is missing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return MISSING
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -19,7 +19,9 @@ def short(value: Any, digits: int = 4) -> str:
         return grouped(value)
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+").replace("e+", "e")
+    text = f"{value:.{digits - 1}e}" if 0 < abs(value) < 1e-3 else f"{value:.{digits}g}"
+    mantissa, e, power = text.partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}" if e else text
 
 
 def grouped(value: int) -> str:

@@ -99,7 +99,9 @@ def _count(n: int, unit: str) -> str:
 
 
 def _is_terminal(stream: TextIO) -> bool:
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    return os.get_terminal_size(stream.fileno()).columns > 0  # containers have terminals without a size
 
 
 def _since(begin: float) -> str:

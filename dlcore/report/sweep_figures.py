@@ -21,6 +21,7 @@ from dlcore.report.canvas import (
     name_axes,
 )
 from dlcore.report.figures import last
+from dlcore.report.numbers import short
 
 
 class Table(NamedTuple):
@@ -64,7 +65,7 @@ def sweep_curves(table: Table, mean: Any, standard_error: Any, best: int | None,
         y, shift = mean[row[sound]], _shift(x, r, len(table.rows), table)[sound]
         style = {"color": color, "marker": MARKERS[r % len(MARKERS)], "markersize": 5, "capsize": 2.5}
         ax.errorbar(shift, y, error[row[sound]], linewidth=1.5, elinewidth=1.2, label=f"{value}", **style)
-        ends.append(End(last(y), _text(value), color))
+        ends.append(End(last(y), short(value, 3), color))
     fit_scale(ax, [mean], span=5.0)
     _mark_alike(ax, table, x, mean, error, best, alike)
     _mark_diverged(ax, table, x, mean)
@@ -95,8 +96,8 @@ def sweep_map(table: Table, mean: Any, best: int | None, alike: Sequence[int]) -
         if i == best:
             ax.add_patch(Rectangle((c - 0.47, r - 0.47), 0.94, 0.94, fill=False, edgecolor="#d55e00", linewidth=2.5))
     ax.grid(False)
-    ax.set_xticks(range(len(table.columns)), [_text(v) for v in table.columns])
-    ax.set_yticks(range(len(table.rows)), [_text(v) for v in table.rows])
+    ax.set_xticks(range(len(table.columns)), [short(v, 3) for v in table.columns])
+    ax.set_yticks(range(len(table.rows)), [short(v, 3) for v in table.rows])
     name_axes(ax, table.column_path, _broken(table.row_path))
     return figure
 
@@ -115,7 +116,7 @@ def sweep_histories(table: Table, validation_loss: Any, best: int | None) -> Any
             ax.plot(epochs(curves[i]), curves[i], color=colors[c], linewidth=1, alpha=0.75)
         tail = [last(curves[i]) for i in members]
         if np.isfinite(tail).any():
-            ends.append(End(float(np.nanmean(tail)), _text(value), colors[c]))
+            ends.append(End(float(np.nanmean(tail)), short(value, 3), colors[c]))
     if best is not None:
         ax.plot(epochs(curves[best]), curves[best], color=INK, linewidth=2.4, label="best")
     _clip_blow_ups(ax, curves)
@@ -155,10 +156,10 @@ def _places(axis: Any, table: Table) -> np.ndarray:
     if _is_log(columns):
         ax.set_xscale("log")
         decimal_log(axis, columns)
-        ax.set_xticks(columns, [_text(v) for v in columns])
+        ax.set_xticks(columns, [short(v, 3) for v in columns])
         return np.asarray(columns, float)
     x = np.asarray(columns, float) if _is_linear(columns) else np.arange(len(columns), dtype=float)
-    ax.set_xticks(x, [_text(v) for v in columns])
+    ax.set_xticks(x, [short(v, 3) for v in columns])
     return x
 
 
@@ -200,14 +201,6 @@ def _label_rows(ax, table, ends) -> None:
         return
     label_ends(ax, ends)
     ax.set_title(f"lines: {table.row_path}", fontsize=9, color=GREY, loc="left", pad=16)
-
-
-def _text(value: Any) -> str:
-    if not _is_number(value):
-        return str(value)
-    text = f"{value:.2e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"
-    digits, e, power = text.partition("e")
-    return f"{digits.rstrip('0').rstrip('.')}e{int(power)}" if e else text
 
 
 def _broken(path: str) -> str:
