@@ -20,7 +20,7 @@ def main() -> None:
 
     # one CPU device per core, before JAX starts: the trainings of a sweep are spread over them
     jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
-    commands = {"recipe": _recipe(), "report": report}
+    commands = {"recipe": _recipe(), "report": _report()}
     try:
         tyro.extras.subcommand_cli_from_dict(commands, prog="dlcore", description="Deep learning's working core.")
     except ValueError as error:
@@ -56,12 +56,17 @@ def _recipe():
     return recipe
 
 
-def report(folder: Path) -> None:
-    """Draw the figures and the report of a run anew from its saved arrays, without training.
+def _report():
+    from tyro.conf import Positional
 
-    Args:
-        folder: The folder of the run.
-    """
-    if not (folder / "config.json").is_file():
-        raise ValueError(f"{folder}: needed the folder of a run, with its config.json; try one below runs/")
-    print(reports.build(folder))
+    def report(folder: Positional[Path], /) -> None:
+        """Draw the figures and the report of a run anew from its saved arrays, without training.
+
+        Args:
+            folder: The folder of the run.
+        """
+        if not (folder / "config.json").is_file():
+            raise ValueError(f"{folder}: needed the folder of a run, with its config.json; try one below runs/")
+        print(reports.build(folder))
+
+    return report

@@ -75,15 +75,36 @@ def run(recipe: Recipe, name: str, out: Path, load: Callable[[str], data.Dataset
     Raises ValueError in one line where data, options or folder do not allow it; then nothing is left behind. Ctrl-C
     leaves a folder with a report on what was done until then, and is raised again.
     """
+    _check(recipe)
     with report.RunFolder(out) as folder:
         task, findings = _prepare(recipe, name, load)
         try:
             _describe(recipe, task, findings, folder)
             _cook(recipe, task, folder)
-        finally:
-            report.build(folder.path)
-            report.write_events(folder.path)
+        except KeyboardInterrupt:
+            _report(folder)
+            raise
+        _report(folder)
     return Path(out) / "report.html"
+
+
+def _check(recipe):
+    """Raise ValueError for the first option out of its range."""
+    least = {"hidden": 1, "seeds": 1, "epochs": 1, "batch_size": 1, "patience": 1, "weight_decays": 0, "dropout": 0}
+    for name, low in least.items():
+        if wrong := [value for value in np.ravel(getattr(recipe, name)) if not value >= low]:
+            raise ValueError(f"{name}: needed at least {low}, got {wrong[0]}")
+    if not recipe.dropout < 1:
+        raise ValueError(f"dropout: needed a probability below 1, got {recipe.dropout}; try 0.5")
+    if not recipe.learning_rates or not all(0 < rate < math.inf for rate in recipe.learning_rates):
+        raise ValueError(f"learning_rates: needed positive numbers, got {recipe.learning_rates}; try 1e-4 1e-3 1e-2")
+    if not recipe.weight_decays:
+        raise ValueError("weight_decays: needed at least one, got none; try 0")
+
+
+def _report(folder):
+    report.build(folder.path)
+    report.write_events(folder.path)
 
 
 def _prepare(recipe, name, load):
@@ -222,7 +243,7 @@ def _overfit(setup, task, n):
 
 
 def _tune(name, setup, axes, recipe, task, folder) -> Study:
-    space, began = grid(axes), time.perf_counter()
+    space, began, key = grid(axes), time.perf_counter(), jax.random.fold_in(task.key, 1)
     total = len(space) * recipe.seeds
     title = f"Sweep, {name}: {len(space)} setups x {recipe.seeds} seeds"
     with report.bar(title, total, "training") as bar, count_compilations() as compiled:
@@ -230,7 +251,7 @@ def _tune(name, setup, axes, recipe, task, folder) -> Study:
             setup,
             space,
             task.split,
-            jax.random.fold_in(task.key, 1),
+            key,
             seeds=recipe.seeds,
             watch=lambda p: bar.update(p.done),
         )

@@ -151,7 +151,7 @@ def test_refined_axes_lie_between_the_neighbours():
     beyond = refine(axes, {"rate": 1e-1, "decay": 0.0})
     np.testing.assert_allclose(beyond["rate"][-1], 10**-0.5, rtol=1e-2)
     assert beyond["decay"] == [0.0, 5e-6]
-    assert refine({"x": [3.0]}, {"x": 3.0}) == {"x": [3.0]}
+    assert refine({"x": [3.0], "y": [0.0]}, {"x": 3.0, "y": 0.0}) == {"x": [3.0], "y": [0.0]}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from dlcore.contracts import Array, PyTree, at_least_f32
 from dlcore.data import Examples, Split, batch_indices
@@ -85,7 +86,14 @@ class Run(NamedTuple):
 
 def arrays(data: Any) -> Split:
     """The parts of ``data`` that a training sees, ``train`` and ``validation``, as arrays of JAX."""
-    return jax.tree.map(jnp.asarray, Split(Examples(*data.train), Examples(*data.validation)))
+    return jax.tree.map(_array, Split(Examples(*data.train), Examples(*data.validation)))
+
+
+def _array(a):
+    if isinstance(a, jax.Array):
+        return a
+    a = np.asarray(a)  # cast on the host: on the device it would be a program of its own
+    return jax.device_put(a.astype(jax.dtypes.canonicalize_dtype(a.dtype)))
 
 
 def start(setup: Setup, data: Any, key: Array) -> TrainState:
@@ -139,7 +147,7 @@ def predict(setup: Setup, params: PyTree, model_state: PyTree, x: Array) -> Arra
 
 def evaluate(setup: Setup, params: PyTree, model_state: PyTree, examples: Examples) -> tuple[Array, dict[str, Array]]:
     """(mean loss, mean of each metric by name) over ``examples`` in evaluation mode."""
-    examples = jax.tree.map(jnp.asarray, Examples(*examples))
+    examples = jax.tree.map(_array, Examples(*examples))
     n = examples.x.shape[0]
     metrics = metrics_of(setup, examples.y)
 

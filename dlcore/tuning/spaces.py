@@ -50,7 +50,9 @@ def refine(axes: Mapping[str, list[float]], best: Assignment, points: int = 3) -
 
 def _around(values, best, points):
     positive = [v for v in values if v > 0]
-    if values[0] == 0 and best == 0 and positive:
+    if len(values) < 2:
+        return values
+    if values[0] == 0 and best == 0:
         return [0.0, positive[0] / 2]
     geometric = values[0] >= 0
     line, here = (np.log(positive), np.log(best)) if geometric else (np.asarray(values, float), best)

@@ -263,7 +263,7 @@ def main():
 
 
 def report(first, median, trainings):
-    from dlcore.report import environment
+    from dlcore.report.environment import environment
 
     machine = environment()
     print(f"{trainings} trainings, {machine.get('machine', machine)}")
