@@ -66,9 +66,11 @@ def _product_step(method: CG, f: Callable, x: Array, g: Array, weights: Array) -
     return p, 2 * (steps + 1)
 
 
-def _gradient(f: Callable, x: Array, r: Array) -> Array:
-    r"""$J^\top r$ [n] at ``x`` by one product."""
-    return jax.vjp(f, x)[1](r)[0]
+def _products(f: Callable, x: Array, r: Array) -> tuple[Array, Array, Array]:
+    r"""$g = J^\top r$ [n], $J g$ and $J x$ [m] at ``x``."""
+    _, push = jax.linearize(f, x)
+    g = jax.linear_transpose(push, x)(r)[0]
+    return g, push(g), push(x)
 
 
 def _squared_columns(f: Callable, x: Array) -> Array:

@@ -15,15 +15,16 @@ import jax.numpy as jnp
 from dlcore.contracts import Array, PyTree, Scalar
 from dlcore.pytrees import hyperparams
 from dlcore.solvers.iterative import CG
-from dlcore.solvers.jacobian import Factor, _factor_step, _gradient, _product_step, _squared_columns, by_shape
+from dlcore.solvers.jacobian import Factor, _factor_step, _product_step, _products, _squared_columns, by_shape
 from dlcore.solvers.loop import Method, _as_data, _check_output, _on_vectors, _run, _solution, raveled
 from dlcore.solvers.solution import Evaluations, Solution, Status, _evaluations, _first_status
 
 
 class Local(NamedTuple):
-    r"""f near x: gradient [n], the factor of J (or (), without), its slope $\|Q^\top r\|$ and the rounding of f.
+    r"""f near x: gradient [n], the factor of J (or (), without), the slope $\|Q^\top r\|$ and the rounding of f.
 
-    The last is what rounding x alone may change in f: $\epsilon |r|^\top |J| |x|$, and f's own.
+    The last is what rounding x alone may change in f, $\epsilon |r|^\top |J| |x|$, and f's own. Without a factor the
+    slope is that along the gradient, $g^\top g / \|J g\|$, and $\|r\| \|J x\|$ stands for the product.
     """
 
     gradient: Array
@@ -112,7 +113,7 @@ class LeastSquares(Method):
         status = _first_status(
             Status.RUNNING,
             (~jnp.isfinite(value) | ~jnp.all(jnp.isfinite(local.gradient)), Status.NOT_FINITE),
-            (self._orthogonal(f, state), Status.CONVERGED_GRADIENT),
+            (self._orthogonal(state), Status.CONVERGED_GRADIENT),
         )
         return state._replace(status=status)
 
@@ -137,16 +138,16 @@ class LeastSquares(Method):
             steps=state.steps + 1,
             evaluations=state.evaluations + count + _evaluations(function=t.tries, product=t.products),
         )
-        return new._replace(status=self._tested(f, new, state, kept, t.predicted))
+        return new._replace(status=self._tested(new, state, kept, t.predicted))
 
-    def _tested(self, f, new, old, kept, predicted):
+    def _tested(self, new, old, kept, predicted):
         limits = jnp.finfo(new.x.dtype)
         level = old.value - new.value < self.value_tolerance * new.value
         flat = _hidden(old) | (predicted <= limits.eps * old.value)
         return _first_status(
             Status.RUNNING,
             (~jnp.all(jnp.isfinite(new.gradient)), Status.NOT_FINITE),
-            (self._orthogonal(f, new), Status.CONVERGED_GRADIENT),
+            (self._orthogonal(new), Status.CONVERGED_GRADIENT),
             (new.value <= limits.tiny / limits.eps, Status.CONVERGED_VALUE),
             (self._stationary(new), Status.CONVERGED_STEP),
             (kept & level | ~kept & flat, Status.CONVERGED_VALUE),
@@ -166,8 +167,10 @@ class LeastSquares(Method):
         """(Local, cost) at x."""
         eps = jnp.finfo(x.dtype).eps
         if isinstance(self.linear, CG):
-            g = _gradient(f, x, r)
-            return Local(g, (), jnp.linalg.norm(g), 0.5 * eps * (r @ r)), _evaluations(gradient=1, product=1)
+            g, Jg, Jx = _products(f, x, r)
+            slope = g @ g / jnp.maximum(jnp.linalg.norm(Jg), jnp.finfo(x.dtype).tiny)
+            noise = eps * (0.5 * (r @ r) + jnp.linalg.norm(r) * jnp.linalg.norm(Jx))
+            return Local(g, (), slope, noise), _evaluations(gradient=1, product=3)
         J = jax.jacfwd(f)(x)
         factor = self.linear(J, r)
         noise = eps * (0.5 * (r @ r) + jnp.abs(r) @ (jnp.abs(J) @ jnp.abs(x)))
@@ -181,18 +184,14 @@ class LeastSquares(Method):
     def _squares(self, f, x, local):
         return _squared_columns(f, x) if isinstance(self.linear, CG) else jnp.sum(local.factor.R**2, axis=0)
 
-    def _orthogonal(self, f, state):
+    def _orthogonal(self, state):
         """Whether the columns of J are orthogonal to r as far as asked."""
-        x, g = state.x, state.gradient
-        tolerance = _attainable(self.gradient_tolerance, x) * jnp.linalg.norm(state.residuals)
-        if not isinstance(self.linear, CG):
-            return state.local.slope <= tolerance
-        return g @ g <= tolerance * jnp.linalg.norm(jax.jvp(f, (x,), (g,))[1])
+        return state.local.slope <= _attainable(self.gradient_tolerance, state.x) * jnp.linalg.norm(state.residuals)
 
 
 def _hidden(state: ResidualState) -> Array:
     """Whether all that a step may still reduce is below the rounding of f, so that only the slope tells better."""
-    return 0.5 * state.local.slope**2 <= state.local.noise if state.local.factor else jnp.asarray(False)
+    return 0.5 * state.local.slope**2 <= state.local.noise
 
 
 def _attainable(tolerance, x):

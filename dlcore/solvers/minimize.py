@@ -101,10 +101,12 @@ class Descent(Method):
         p = jnp.where(fresh, -g, p)
         origin = Point(jnp.zeros_like(state.value), state.value, g @ p, g)
         alpha = self._first_alpha(state, fresh, origin.slope)
-        t, _, search_cost = self.line_search.search(f, x, p, origin, alpha)
+        t, found, search_cost = self.line_search.search(f, x, p, origin, alpha)
+        better = found | (t.value < state.value)
+        t = jax.tree.map(lambda new, old: jnp.where(better, new, old), t, origin)
         s = t.alpha * p
         memory = self.remember(state.memory, Move(s, t.gradient - g, p, g), fresh)
-        moved = (t.alpha > 0) & jnp.any(x + s != x)
+        moved = jnp.any(x + s != x)
         new = state._replace(
             x=x + s,
             value=t.value,
