@@ -1,5 +1,6 @@
 """The ``dlcore`` command."""
 
+import contextlib
 import os
 import sys
 import time
@@ -18,8 +19,9 @@ def main() -> None:
     """Run the command line: a wrong input is one line on stderr and exit code 2, Ctrl-C exit code 130."""
     import tyro
 
-    # one CPU device per core, before JAX starts: the trainings of a sweep are spread over them
-    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+    # one CPU device per core: the trainings of a sweep are spread over them; too late where JAX has started
+    with contextlib.suppress(RuntimeError):
+        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
     commands = {"recipe": _recipe(), "report": _report()}
     try:
         tyro.extras.subcommand_cli_from_dict(commands, prog="dlcore", description="Deep learning's working core.")
