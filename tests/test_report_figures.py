@@ -143,6 +143,22 @@ class TestFigures:
         assert len(ax.lines) == 7
         assert ax.lines[-1].get_label() == "best"
 
+    def test_a_curve_that_blows_up_leaves_the_picture(self):
+        _, _, _, table = self.table()
+        losses = np.tile(np.geomspace(2, 0.1, 5), (6, 2, 1))
+        losses[0, :, 2:] = 1e9
+        (ax,) = sweep_figures.sweep_histories(table, losses, 4).axes
+        assert ax.get_yscale() == "log"
+        bottom, top = ax.get_ylim()
+        assert 0.05 < bottom < 0.1
+        assert 20 < top < 30
+
+    def test_what_is_zero_to_rounding_leaves_the_picture(self):
+        figure = figures.overfit_curves({1: np.geomspace(1, 1e-19, 50)})
+        assert 5e-7 < figure.axes[0].get_ylim()[0] < 1e-6
+        (ax,) = figures.overfit_curves({1: np.geomspace(1, 1e-3, 50)}).axes
+        assert ax.get_ylim()[0] > 1e-4
+
     def test_confusion(self):
         counts = np.array([[5, 1], [0, 4]])
         figure = prediction_figures.confusion_matrix(counts, ["ham", "spam"])

@@ -60,13 +60,24 @@ def epoch_axis(ax: Any, n: int) -> None:
     ax.set_xlim((0.5, 1.5) if n <= 1 else (1, n))
 
 
-def fit_scale(ax: Any, curves: Iterable[Any], span: float = 10.0) -> None:
-    """A logarithmic y axis where all values are positive and span more than a factor of ``span``."""
+def fit_scale(ax: Any, curves: Iterable[Any], span: float = 10.0, low: float = -np.inf, high: float = np.inf) -> None:
+    """A logarithmic y axis where all values are positive and span more than a factor of ``span``.
+
+    What lies below ``low`` or above ``high`` leaves the picture.
+    """
     values = np.concatenate([np.ravel(np.asarray(c, float)) for c in curves])
     values = values[np.isfinite(values)]
-    if values.size and values.min() > 0 and values.max() > span * values.min():
+    if not values.size:
+        return
+    shown = np.clip(values, low, high)
+    logarithmic = shown.min() > 0 and shown.max() > span * shown.min()
+    if logarithmic:
         ax.set_yscale("log")
-        decimal_log(ax.yaxis, values)
+        decimal_log(ax.yaxis, shown)
+    if (shown != values).any():
+        margin = 0.05 * (shown.max() - shown.min())
+        bottom, top = shown.min(), shown.max()
+        ax.set_ylim(*((bottom / 1.2, top * 1.2) if logarithmic else (bottom - margin, top + margin)))
 
 
 def decimal_log(axis: Any, values: Any) -> None:

@@ -24,6 +24,8 @@ from dlcore.report.canvas import (
     name_axes,
 )
 
+_ZERO = 1e-6  # a loss below is 0 to anybody but a floating-point unit
+
 
 def loss_curves(running: Any, train: Any, validation: Any, best_epoch: int | None = None) -> Any:
     """Running, end-of-epoch training and validation loss, [epochs] each, over the epochs; ``best_epoch`` from 1."""
@@ -80,7 +82,7 @@ def overfit_curves(loss: Mapping[int, Any], accuracy: Mapping[int, Any] | None =
             ax.set_ylim(-0.03, 1.03)
             _percent(ax)
         else:
-            fit_scale(ax, [values for values, _, _ in lines])
+            fit_scale(ax, [values for values, _, _ in lines], low=_ZERO)
         label_ends(ax, [End(last(values), text, color) for values, text, color in lines])
         ax.set_xlabel("epoch" if ax is axes[-1] else "", fontsize=10, color=INK)
     figure.align_ylabels(axes)

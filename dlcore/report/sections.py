@@ -133,8 +133,14 @@ def _sanity(sanity: Json) -> Section:
     ]
     wrong = [verdict(rung["verdict"]) for rung in rungs if rung.get("verdict")]
     columns = ("examples", "epochs", "loss", "accuracy", "verdict")
-    tables = [Table("", columns, rows, left=0)] if rows else []
+    tables = [_filled(Table("", columns, rows, left=0))] if rows else []
     return Section("sanity", "Sanity", facts, found + [v for v in wrong if v.tone != "good"], tables)
+
+
+def _filled(table: Table) -> Table:
+    """``table`` without columns in which everything is missing."""
+    kept = [j for j in range(len(table.columns)) if any(row[j] != MISSING for row in table.rows)]
+    return table._replace(columns=[table.columns[j] for j in kept], rows=[[row[j] for j in kept] for row in table.rows])
 
 
 def _sweep(key: str, title: str, sweep: Sweep) -> Section:

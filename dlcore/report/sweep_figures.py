@@ -119,8 +119,7 @@ def sweep_histories(table: Table, validation_loss: Any, best: int | None) -> Any
             ends.append(End(float(np.nanmean(tail)), short(value, 3), colors[c]))
     if best is not None:
         ax.plot(epochs(curves[best]), curves[best], color=INK, linewidth=2.4, label="best")
-    _clip_blow_ups(ax, curves)
-    fit_scale(ax, [curves[np.isfinite(curves)]])
+    fit_scale(ax, [curves], high=_blow_up(curves))
     epoch_axis(ax, curves.shape[-1])
     label_ends(ax, ends)
     name_axes(ax, "epoch", "validation loss")
@@ -128,11 +127,10 @@ def sweep_histories(table: Table, validation_loss: Any, best: int | None) -> Any
     return figure
 
 
-def _clip_blow_ups(ax: Any, curves: np.ndarray) -> None:
-    start, values = curves[:, 0], curves[np.isfinite(curves)]
-    start = start[np.isfinite(start)]
-    if start.size and values.size and values.max() > 10 * np.median(start):
-        ax.set_ylim(top=10 * float(np.median(start)))
+def _blow_up(curves: np.ndarray) -> float:
+    """Ten times the usual loss at the start: what lies higher tells nothing of the others."""
+    start = curves[:, 0][np.isfinite(curves[:, 0])]
+    return 10 * float(np.median(start)) if start.size else np.inf
 
 
 def _ordered(values: Sequence[Any]) -> list[Any]:
