@@ -55,6 +55,7 @@ class _Task:
 
     dataset: data.Dataset
     split: data.Split
+    inputs: data.Normalization
     key: Any
     scale: float  # of the target in regression: losses are in its units squared
 
@@ -110,7 +111,7 @@ def _report(folder):
 def _prepare(recipe, name, load):
     dataset = load(name)
     findings = data.require(dataset, recipe.batch_size)
-    split, _ = data.normalize(data.split(dataset, seed=recipe.seed))
+    split, inputs = data.normalize(data.split(dataset, seed=recipe.seed))
     if len(split.train.x) < recipe.batch_size:
         raise ValueError(
             f"{dataset.name}: fewer training examples ({len(split.train.x)}) than a batch "
@@ -122,7 +123,7 @@ def _prepare(recipe, name, load):
     if overlap := split.test.overlap(split.train.x):
         text = f"{overlap} test examples also stand in the training set"
         findings = [*findings, data.Finding("test in training", "warning", text)]
-    return _Task(dataset, split, jax.random.key(recipe.seed), scale), findings
+    return _Task(dataset, split, inputs, jax.random.key(recipe.seed), scale), findings
 
 
 def _standardise_target(split):
@@ -354,7 +355,7 @@ def _test(setup, trained, task, folder):
     probability = np.asarray(activations.softmax(outputs))
     predicted = probability.argmax(-1)
     hit = predicted == y
-    error = math.sqrt(hit.mean() * (1 - hit.mean()) / len(y))
+    error = diagnosis.accuracy_error(hit.mean(), len(y))
     folder.json("test", {**found, "metrics": {"accuracy": hit.mean()}, "standard_error": {"accuracy": error}})
     confusion = np.zeros((task.classes, task.classes), np.int64)
     np.add.at(confusion, (y, predicted), 1)
@@ -364,7 +365,7 @@ def _test(setup, trained, task, folder):
         "test",
         {
             "confusion": confusion,
-            "wrong_x": x[wrong],
+            "wrong_x": np.asarray(task.inputs.inverse(x[wrong])),
             "wrong_y": y[wrong],
             "wrong_prediction": predicted[wrong],
             "wrong_probability": probability[wrong, predicted[wrong]],

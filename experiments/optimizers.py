@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 METHODS = ("SGD", "Momentum", "Adam")
-LEARNING_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1)
+LEARNING_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 HIDDEN = (64, 64)
 EPOCHS = 30
 BATCH_SIZE = 32
@@ -21,21 +21,22 @@ SEEDS = 8
 TARGET = 0.95  # validation accuracy that "epochs to" counts to
 
 
-def setup():
+def setup(rule):
     from dlcore import Setup, losses, sequential
     from dlcore.activations import relu
     from dlcore.models import Dense
 
     hidden = [part for units in HIDDEN for part in (Dense(units), relu)]
     model = sequential(*hidden, Dense(10))
-    return Setup(model=model, loss=losses.softmax_cross_entropy, epochs=EPOCHS, batch_size=BATCH_SIZE)
+    return Setup(model=model, loss=losses.softmax_cross_entropy, optimizer=rule, epochs=EPOCHS, batch_size=BATCH_SIZE)
 
 
 def study_of(method, digits, watch):
     from dlcore import grid, optimizers, sweep
 
-    space = grid({"optimizer": [getattr(optimizers, method)(rate) for rate in LEARNING_RATES]})
-    return sweep(setup(), space, digits, jax.random.key(0), seeds=SEEDS, watch=watch)
+    space = grid({"optimizer.learning_rate": LEARNING_RATES})
+    rule = getattr(optimizers, method)()
+    return sweep(setup(rule), space, digits, jax.random.key(0), seeds=SEEDS, watch=watch)
 
 
 def row_of(method, study):
@@ -47,7 +48,7 @@ def row_of(method, study):
     error = np.std(study.metric("accuracy")[i], ddof=1) / np.sqrt(SEEDS)
     return {
         "method": method,
-        "learning rate": study.space[i]["optimizer"].learning_rate,
+        "learning rate": study.space[i]["optimizer.learning_rate"],
         "validation loss": f"{study.mean[i]:.4f} ± {study.standard_error[i]:.4f}",
         "accuracy": f"{study.metric('accuracy')[i].mean():.2%} ± {error:.2%}",
         f"epochs to {TARGET:.0%}": f"{np.median(reached):g}",

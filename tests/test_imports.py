@@ -8,7 +8,8 @@ import sys
 ROOT = pathlib.Path(__file__).parent.parent
 # from the top to the ground; a room may import the rooms in the lines below its own, and itself
 STOREYS = [
-    {"cli", "__main__"},
+    {"__main__"},
+    {"cli"},
     {"recipe"},
     {"report"},
     {"diagnosis", "interop"},

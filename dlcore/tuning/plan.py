@@ -20,6 +20,11 @@ class Plan(NamedTuple):
         """Trainings that run at once."""
         return self.configs * self.seeds * self.devices
 
+    def __str__(self) -> str:
+        tile = f"{self.configs} setup{'s' * (self.configs > 1)} x {self.seeds} seed{'s' * (self.seeds > 1)}"
+        devices = "the device" if self.devices == 1 else f"each of {self.devices} devices"
+        return f"{tile} at once on {devices}, {self.calls} call{'s' * (self.calls > 1)}"
+
 
 WIDTH = {"cpu": 32, "gpu": 256, "tpu": 256}  # rows per device from which on wider was not faster, small networks
 _CALL = 2  # what a call costs beyond its rows, in rows: decides between plans that are nearly equal
