@@ -11,6 +11,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -136,3 +137,41 @@ def read_linear(folder: pathlib.Path) -> list[Linear]:
         exact = facts["exact"]
         problems.append(Linear(name, np.stack(ones + columns, axis=1), y, exact["beta"], exact["se"]))
     return problems
+
+
+class Logistic(NamedTuple):
+    """A logistic or multinomial regression: matrix [m, n], classes [m], certified parameters, errors (or None)."""
+
+    name: str
+    X: np.ndarray
+    y: np.ndarray
+    params: np.ndarray
+    errors: np.ndarray | None
+
+
+def read_logistic(data: pathlib.Path) -> list[Logistic]:
+    """The maximum-likelihood fits certified in ``certified_logistic``, their data there and in ``tables``."""
+    folder = data / "certified_logistic"
+    certified = json.loads((folder / "logistic_certified.json").read_text())
+    tables = {
+        "spector_logit": np.loadtxt(folder / "spector.csv", skiprows=1)[:, 1:],
+        "pima_logit": np.loadtxt(data / "tables" / "pima-indians-diabetes.csv", delimiter=","),
+        "banknote_logit": np.loadtxt(data / "tables" / "banknote_authentication.csv", delimiter=","),
+    }
+    problems = []
+    for name, table in tables.items():
+        X = np.column_stack([table[:, :-1], np.ones(len(table))])
+        facts = certified[name]
+        problems.append(Logistic(name, X, table[:, -1], np.array(facts["params"]), np.array(facts["bse"])))
+    anes = np.genfromtxt(folder / "anes96.csv", names=True, deletechars="'", delimiter="\t")
+    columns = [np.log(anes["popul"] + 0.1), *(anes[c] for c in ("selfLR", "age", "educ", "income")), np.ones(len(anes))]
+    facts = json.loads((folder / "mnlogit_anes96.json").read_text())
+    return [*problems, Logistic("anes96", np.stack(columns, axis=1), anes["PID"], np.array(facts["params"]), None)]
+
+
+def negative_log_likelihood(w, X, y):
+    """Summed over the examples; the first class has the logit 0. w [n] or [n, classes - 1], X [m, n], y [m]."""
+    W = w.reshape(X.shape[1], -1)
+    logits = jnp.pad(X @ W, ((0, 0), (1, 0)))
+    chosen = jnp.take_along_axis(logits, y.astype(int)[:, None], axis=1)[:, 0]
+    return jnp.sum(jax.nn.logsumexp(logits, axis=1) - chosen)

@@ -146,7 +146,7 @@ def test_right_hand_sides_and_systems_map():
     columns = jnp.asarray(RNG.normal(size=(N, 3)))
     many = jax.vmap(lambda b: solve(LU(), DEFINITE, b), in_axes=1)(columns)
     np.testing.assert_allclose(many.params.T, np.linalg.solve(DEFINITE, columns), rtol=1e-10)
-    systems = DEFINITE * jnp.array([1.0, -1.0])[:, None, None]
+    systems = jnp.stack([DEFINITE, -DEFINITE])
     statuses = jax.vmap(lambda A: solve(Cholesky(), A, B))(systems).status
     assert [Status(int(c)) for c in statuses] == [Status.CONVERGED_RESIDUAL, Status.NOT_POSITIVE_DEFINITE]
 
