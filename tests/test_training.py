@@ -195,7 +195,7 @@ def test_history_measures_the_last_step_of_an_epoch():
 
     g = norm(jax.grad(loss)(params))
     np.testing.assert_allclose(run.history.gradient_norm, [g])
-    np.testing.assert_allclose(run.history.update_ratio, [0.1 * g / norm(params)])
+    np.testing.assert_allclose(run.history.update_ratio, [0.1 * g / norm(run.state.params)])
 
 
 @pytest.mark.parametrize(

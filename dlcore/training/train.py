@@ -60,7 +60,7 @@ class History(NamedTuple):
 
     ``running_loss`` is the mean over the epoch's mini-batches while learning, in training mode; ``train_loss`` and
     ``validation_loss`` are taken at the end of the epoch in evaluation mode. None of them contains ``penalty``.
-    ``learning_rate``, ``gradient_norm`` and ``update_ratio`` (norm of the update over norm of the parameters) are
+    ``learning_rate``, ``gradient_norm`` and ``update_ratio`` (norm of the update over that of the parameters after it) are
     those of the epoch's last step.
     """
 
@@ -199,9 +199,10 @@ def _step(setup, carry, examples, weights, key, last):
     grads, (loss, model_state) = jax.grad(objective, has_aux=True)(point)
     updates, optimizer_state = setup.optimizer.update(grads, optimizer_state, params)
     after = apply_updates(params, updates)
-    # a reduction over all parameters costs as much as the step of a small network: only for the row of the epoch
+    # A reduction over all parameters costs as much as the step of a small network: only for the row of the epoch. The
+    # parameters before the step would have to be copied to be read here, those after it are there anyway.
     none = jnp.zeros_like(loss)
-    norms = jax.lax.cond(last, lambda: (_norm(grads), _norm(updates), _norm(params)), lambda: (none, none, none))
+    norms = jax.lax.cond(last, lambda: (_norm(grads), _norm(updates), _norm(after)), lambda: (none, none, none))
     return (after, model_state, optimizer_state), (loss, norms)
 
 
