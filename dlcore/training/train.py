@@ -60,8 +60,8 @@ class History(NamedTuple):
 
     ``running_loss`` is the mean over the epoch's mini-batches while learning, in training mode; ``train_loss`` and
     ``validation_loss`` are taken at the end of the epoch in evaluation mode. None of them contains ``penalty``.
-    ``learning_rate``, ``gradient_norm`` and ``update_ratio`` (norm of the update over that of the parameters after it) are
-    those of the epoch's last step.
+    ``learning_rate``, ``gradient_norm`` and ``update_ratio`` (norm of the update over that of the parameters after it)
+    are those of the epoch's last step.
     """
 
     running_loss: Array
