@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.contracts import Array, Scalar, at_least_f32, in_dtype_of
+from dlcore.contracts import Array, Scalar, at_least_f32, check_between, in_dtype_of
 from dlcore.pytrees import hyperparams, nearest, static
 
 MODES = ("fan_in", "fan_out", "fan_avg")
@@ -81,6 +81,7 @@ class Normal(Initializer):
 
     def draw(self, key, shape, dtype):
         r"""$\sigma z$ with $z \sim N(0, 1)$."""
+        check_between(0, np.inf, std=self.std)
         return self.std * jax.random.normal(key, shape, dtype)
 
 
@@ -92,6 +93,7 @@ class Uniform(Initializer):
 
     def draw(self, key, shape, dtype):
         r"""$a u$ with $u \sim U(-1, 1)$."""
+        check_between(0, np.inf, limit=self.limit)
         return self.limit * jax.random.uniform(key, shape, dtype, minval=-1)
 
 
@@ -110,6 +112,7 @@ class VarianceScaling(Initializer):
 
     def draw(self, key, shape, dtype):
         r"""$\sqrt{s / n}$ times a sample of variance 1."""
+        check_between(0, np.inf, scale=self.scale)
         n_in, n_out = fans(shape)
         n = {"fan_in": n_in, "fan_out": n_out, "fan_avg": (n_in + n_out) / 2}[_one_of("mode", self.mode, MODES)]
         sample = _UNIT_VARIANCE[_one_of("distribution", self.distribution, DISTRIBUTIONS)]

@@ -1,0 +1,84 @@
+r"""Bernoulli and categorical distributions; an outcome of $c$ classes is a one-hot vector [..., c]."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dlcore.contracts import Array, Scalar, at_least_f32, check_between, check_float
+from dlcore.elementary import log1p
+from dlcore.probability.arguments import check_probabilities
+
+
+def bernoulli_pmf(x: Array, p: Scalar) -> Array:
+    r"""$p^x (1 - p)^{1 - x}$: p for x = 1, 1 - p for x = 0, 0 for anything else.
+
+    Shapes equal or scalar, ``x`` of any type, the result of the type of ``p``. Raises TypeError for a ``p`` that is
+    not floating, ValueError for a ``p`` known to lie outside [0, 1] and for other shapes.
+    """
+    x, p = _outcomes(x, p)
+    return jnp.where(x == 1, p, jnp.where(x == 0, 1 - p, 0))
+
+
+def bernoulli_logpmf(x: Array, p: Scalar) -> Array:
+    r"""$x \ln p + (1 - x) \ln(1 - p)$; as ``bernoulli_pmf``, $-\infty$ for what is impossible."""
+    x, p = _outcomes(x, p)
+    one, zero = x == 1, x == 0
+    log_p = jnp.log(jnp.where(one, p, 1))  # ln 0 of the outcome that did not happen would make the gradient NaN
+    log_q = log1p(-jnp.where(zero, p, 0))
+    return jnp.where(one, log_p, jnp.where(zero, log_q, -jnp.inf))
+
+
+def bernoulli_cdf(x: Array, p: Scalar) -> Array:
+    r"""0 for $x < 0$, $1 - p$ for $0 \le x < 1$, 1 from there; as ``bernoulli_pmf``."""
+    x, p = _outcomes(x, p)
+    return jnp.where(x < 0, 0, jnp.where(x < 1, 1 - p, 1))
+
+
+def bernoulli_sample(key: Array, shape: tuple[int, ...], p: Scalar) -> Array:
+    """Independent 0s and 1s of ``shape``, each 1 with probability ``p``, a scalar or [*shape]; dtype of ``p``."""
+    check_between(0, 1, p=p)
+    p = jnp.asarray(p)
+    check_float("p", p)
+    return jax.random.bernoulli(key, p.astype(at_least_f32(p.dtype)), tuple(shape)).astype(p.dtype)
+
+
+def categorical_pmf(x: Array, p: Array) -> Array:
+    r"""$\prod_{i=1}^c p_i^{x_i}$: one-hot x [..., c], probabilities p [c] or [..., c] -> [...] of the dtype of ``p``.
+
+    Raises TypeError for a ``p`` that is not floating, ValueError for shapes that do not fit and a ``p`` that is known
+    to be no distribution.
+    """
+    x, p = _one_hots(x, p)
+    return jnp.prod(jnp.where(x == 1, p, 1), -1)
+
+
+def categorical_logpmf(x: Array, p: Array) -> Array:
+    r"""$x^\top \ln p$: one-hot x [..., c], probabilities p [c] or [..., c] -> [...]; as ``categorical_pmf``."""
+    x, p = _one_hots(x, p)
+    return jnp.sum(jnp.log(jnp.where(x == 1, p, 1)), -1)
+
+
+def categorical_sample(key: Array, shape: tuple[int, ...], p: Array) -> Array:
+    """Independent one-hot vectors [*shape, c] from the probabilities ``p`` [c], in its dtype."""
+    check_probabilities(p=p)
+    logits = jnp.log(p.astype(at_least_f32(p.dtype)))
+    return jax.nn.one_hot(jax.random.categorical(key, logits, shape=tuple(shape)), p.shape[-1], dtype=p.dtype)
+
+
+def _outcomes(x, p):
+    check_between(0, 1, p=p)
+    x, p = jnp.asarray(x), jnp.asarray(p)
+    check_float("p", p)
+    if x.shape != p.shape and () not in (x.shape, p.shape):
+        raise ValueError(f"needed equal shapes or a scalar, got x {list(x.shape)}, p {list(p.shape)}; try: align them")
+    return x, p
+
+
+def _one_hots(x, p):
+    check_probabilities(p=p)
+    if np.shape(p) not in (np.shape(x), np.shape(x)[-1:]):
+        raise ValueError(
+            f"needed x [..., c] with p [c] or [..., c], got x {list(np.shape(x))}, p {list(np.shape(p))}; "
+            "try: jax.nn.one_hot(x, c) for class indices"
+        )
+    return x, jnp.broadcast_to(p, np.shape(x))
