@@ -18,7 +18,7 @@ from dlcore.initializers import normal
 from dlcore.models import Dense, Dropout, count_parameters, sequential
 from dlcore.optimizers import Adam
 from dlcore.regularizers import L2
-from dlcore.training import EarlyStopping, Run, Setup, ending, evaluate, fit, predict, start
+from dlcore.training import EarlyStopping, Run, Setup, checkpoints, ending, evaluate, fit, predict, start
 from dlcore.tuning import Study, assign, axes_of, grid, refine, sweep
 
 RATE, DECAY = "optimizer.learning_rate", "penalty.strength"
@@ -297,6 +297,7 @@ def _train(setup, task, folder) -> Run:
             watch=lambda p: bar.update(p.epoch, f"validation loss {p.history.validation_loss[-1]:.4g}"),
         )
     how, h = ending(trained, setup), trained.history
+    checkpoints.save(folder.path / "checkpoints" / "last", trained.state, h)
     folder.arrays("history", flat(h))
     folder.json(
         "training",

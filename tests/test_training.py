@@ -15,7 +15,7 @@ from dlcore.models import BatchNorm, Dense, Dropout, sequential
 from dlcore.optimizers import SGD, Adam, Momentum, apply_updates
 from dlcore.regularizers import L2
 from dlcore.schedules import Exponential
-from dlcore.training import EarlyStopping, Setup, ending, evaluate, fit
+from dlcore.training import EarlyStopping, Setup, checkpoints, ending, evaluate, fit
 from dlcore.training import train as train_eagerly
 from tests.problems import blobs, small_setup
 
@@ -160,6 +160,32 @@ def test_hypergradient_of_the_learning_rate():
     slope = (final_loss(0.02 + h) - final_loss(0.02 - h)) / (2 * h)
     np.testing.assert_allclose(jax.grad(final_loss)(0.02), slope, rtol=1e-5)
     assert abs(slope) > 1e-3
+
+
+def test_a_checkpoint_goes_on_where_it_was_saved(tmp_path):
+    setup = small_setup(epochs=4, model=sequential(Dense(8), BatchNorm(), relu, Dense(3)))
+    first = fit(setup, DATA, KEY)
+    checkpoints.save(tmp_path / "four", first.state, first.history)
+    longer = dataclasses.replace(setup, epochs=8)
+    found = checkpoints.restore(tmp_path / "four", longer, DATA, jax.random.key(0))
+    jax.tree.map(np.testing.assert_array_equal, found[1], first.history)
+    rest, whole = fit(longer, DATA, KEY, resume=found), fit(longer, DATA, KEY)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), rest.history, whole.history)
+    with pytest.raises(ValueError, match="needed a new folder"):
+        checkpoints.save(tmp_path / "four", first.state, first.history)
+
+
+@pytest.mark.parametrize("fault", ["missing", "damaged", "another setup"])
+def test_a_checkpoint_that_cannot_be_used_is_named(fault, tmp_path):
+    run = fit(small_setup(), DATA, KEY)
+    checkpoints.save(tmp_path / "c", run.state, run.history)
+    wanted = small_setup(model=sequential(Dense(9), relu, Dense(3))) if fault == "another setup" else small_setup()
+    if fault == "damaged":
+        for path in (tmp_path / "c").rglob("*"):
+            if path.is_file():
+                path.write_bytes(b"")
+    with pytest.raises(ValueError, match="needed a whole checkpoint of this setup"):
+        checkpoints.restore(tmp_path / ("gone" if fault == "missing" else "c"), wanted, DATA, KEY)
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])

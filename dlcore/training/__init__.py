@@ -1,5 +1,6 @@
 """Training: a setup is data; pure functions below, the driven loop above."""
 
+from dlcore.training import checkpoints
 from dlcore.training.fit import Progress, check, ending, fit
 from dlcore.training.metrics import accuracy
 from dlcore.training.setup import EarlyStopping, Setup, as_arrays
@@ -29,6 +30,7 @@ __all__ = [
     "arrays",
     "as_arrays",
     "check",
+    "checkpoints",
     "ending",
     "evaluate",
     "fit",
