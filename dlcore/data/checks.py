@@ -10,6 +10,10 @@ from dlcore.data.examples import Dataset
 
 _SCALES = 100.0  # standard deviations further apart than this make gradient descent slow (condition 10⁴)
 
+_NUMBERS = "finite numbers; try dropping these examples"
+_NUMBERED = "whole numbers from 0; try np.unique(y, return_inverse=True)"
+_VARIETY = "two different labels; try another column, or more data"
+
 
 class Finding(NamedTuple):
     """Something seen in the data; ``severity`` is "error" (training makes no sense) or "warning"."""
@@ -51,46 +55,54 @@ def require(dataset: Dataset, batch_size: int | None = None) -> list[Finding]:
     return found
 
 
+def _error(kind: str, what: str, needed: str) -> Finding:
+    return Finding(kind, "error", f"{what}; needed {needed}")
+
+
 def _check_size(dataset: Dataset, batch_size: int | None) -> Iterator[Finding]:
     n = len(dataset.x)
     if len(dataset.y) != n:
-        yield Finding("shape", "error", f"x has {n} examples and y {len(dataset.y)}")
+        yield _error("shape", f"x has {n} examples and y {len(dataset.y)}", "one label for each; try reading anew")
     elif n < 3:
-        yield Finding("too few examples", "error", f"needed at least 3 examples to split, got {n}")
+        yield Finding("too few examples", "error", f"needed at least 3 examples to split, got {n}; try more data")
     elif batch_size is not None and n < batch_size:
-        yield Finding("too few examples", "error", f"fewer examples ({n}) than a batch ({batch_size})")
+        what = f"fewer examples ({n}) than a batch ({batch_size})"
+        yield _error("too few examples", what, f"one batch; try a batch_size up to {n}")
 
 
 def _check_finite(dataset: Dataset) -> Iterator[Finding]:
-    for kind, test, advice in (("NaN", np.isnan, "; try data.without_missing"), ("inf", np.isinf, "")):
+    for kind, test, advice in (("NaN", np.isnan, "data.without_missing"), ("inf", np.isinf, "np.clip")):
         bad = test(dataset.x.reshape(len(dataset), -1))
         if bad.any():
             where = _named(dataset, np.asarray(bad.any(axis=0)))
-            yield Finding(kind, "error", f"{kind} in x: {bad.any(axis=1).sum()} examples, {where}{advice}")
+            what = f"{kind} in x: {bad.any(axis=1).sum()} examples, {where}"
+            yield _error(kind, what, f"finite numbers; try {advice}")
 
 
 def _check_values(dataset: Dataset) -> Iterator[Finding]:
     bad = ~np.isfinite(dataset.y.astype(np.float64))
     if bad.any():
-        yield Finding("NaN", "error", f"NaN or inf in y: {bad.any(axis=-1).sum()} examples")
+        yield _error("NaN", f"NaN or inf in y: {bad.any(axis=-1).sum()} examples", _NUMBERS)
     elif (dataset.y == dataset.y[:1]).all():
-        yield Finding("constant target", "error", "y is the same for every example: nothing to learn")
+        yield _error("constant target", "y is the same for every example: nothing to learn", _VARIETY)
 
 
 def _check_labels(dataset: Dataset) -> Iterator[Finding]:
     y, c = dataset.y, len(dataset.classes)
     whole = np.isfinite(y.astype(np.float64)) & (np.floor(y) == y)
     if not whole.all():
-        yield Finding("labels", "error", f"labels that are no class numbers, such as {y[~whole][0]}: {(~whole).sum()}")
+        what = f"labels that are no class numbers, such as {y[~whole][0]}: {(~whole).sum()}"
+        yield _error("labels", what, _NUMBERED)
         return
     outside = np.unique(y[(y < 0) | (y >= c)])
     if outside.size:
         shown = ", ".join(str(int(label)) for label in outside[:5])
-        yield Finding("labels", "error", f"labels out of range: {shown}; {c} classes are numbered 0 to {c - 1}")
+        what = f"labels out of range: {shown}; {c} classes are numbered 0 to {c - 1}"
+        yield _error("labels", what, _NUMBERED)
         return
     counts = np.bincount(y.astype(int), minlength=c)
     if (counts > 0).sum() < 2:
-        yield Finding("one class", "error", f"one class only: {dataset.classes[int(counts.argmax())]!r}")
+        yield _error("one class", f"one class only: {dataset.classes[int(counts.argmax())]!r}", _VARIETY)
     few = np.flatnonzero(counts < 3)
     if few.size:
         shown = ", ".join(f"{dataset.classes[i]!r} ({counts[i]})" for i in few[:5])

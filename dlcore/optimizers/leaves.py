@@ -49,7 +49,9 @@ def _chosen(where: Choice, tree: PyTree) -> list[bool]:
     if callable(where):
         return [bool(where(path, leaf)) for path, leaf in leaves]
     if not (isinstance(where, tuple) and all(isinstance(name, str) for name in where)):
-        raise TypeError(f"where: needed a function (path, leaf) -> bool or a tuple of names, got {where!r}")
+        raise TypeError(
+            f"where: needed a function (path, leaf) -> bool or a tuple of names, got {where!r}; try ({where!r},)"
+        )
     # A leaf that another rule took out of the tree is None in it: its name is still a name.
     everything = jax.tree_util.tree_leaves_with_path(tree, is_leaf=lambda node: node is None)
     names = [_name_of(path) for path, _ in everything]

@@ -181,7 +181,10 @@ class Partition(Rule):
         masks = [_chosen(group.where, tree) for group in self.groups]
         for (path, _), *chosen in zip(jax.tree_util.tree_leaves_with_path(tree), *masks, strict=True):
             if sum(chosen) != 1:
-                raise ValueError(f"groups: needed {_name_of(path)!r} in one group, got it in {sum(chosen)}")
+                raise ValueError(
+                    f"groups: needed {_name_of(path)!r} in one group, got it in {sum(chosen)}; "
+                    "try one more group for what is left, or names further down the tree"
+                )
         return masks
 
 

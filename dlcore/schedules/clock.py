@@ -61,7 +61,7 @@ def in_steps(tree: PyTree, steps_per_epoch: int, steps: int) -> PyTree:
         if not is_schedule(node):
             return node
         if node.per not in lengths:
-            raise ValueError(f"per: needed one of {', '.join(UNITS)}, got {node.per!r}")
+            raise ValueError(f"per: needed one of {', '.join(UNITS)}, got {node.per!r}; try per='epoch'")
         length = lengths[node.per]
         node = jax.tree.map(
             lambda inner: convert(inner, length), node, is_leaf=lambda inner: inner is not node and is_schedule(inner)

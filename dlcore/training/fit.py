@@ -110,4 +110,4 @@ def check(setup: Setup, data: Any) -> None:
             "or batch_size=None for the full batch"
         )
     if setup.epochs < 1:
-        raise ValueError(f"epochs: needed at least 1, got {setup.epochs}")
+        raise ValueError(f"epochs: needed at least 1, got {setup.epochs}; try epochs=10")
