@@ -85,25 +85,30 @@ def _width(low, high):
     return jnp.where(high > low, high - low, jnp.nan)
 
 
+def _nothing(x, width, value):
+    """``value``, or NaN where there is one in ``x`` or ``width``."""
+    return jnp.where(jnp.isnan(x) | jnp.isnan(width), jnp.nan, value)
+
+
 @over_arrays()
 def uniform_pdf(x: Array, low: Scalar = 0.0, high: Scalar = 1.0) -> Array:
     r"""$1 / (b - a)$ for $a \le x \le b$, else 0; NaN where not $a < b$."""
-    inside = jnp.where((x >= low) & (x <= high), 1 / _width(low, high), 0)
-    return jnp.where(jnp.isnan(x), x, inside)
+    width = _width(low, high)
+    return jnp.where((x >= low) & (x <= high), 1 / width, _nothing(x, width, 0))
 
 
 @over_arrays()
 def uniform_logpdf(x: Array, low: Scalar = 0.0, high: Scalar = 1.0) -> Array:
     r"""$-\ln(b - a)$ for $a \le x \le b$, else $-\infty$; NaN where not $a < b$."""
-    inside = jnp.where((x >= low) & (x <= high), -jnp.log(_width(low, high)), -jnp.inf)
-    return jnp.where(jnp.isnan(x), x, inside)
+    width = _width(low, high)
+    return jnp.where((x >= low) & (x <= high), -jnp.log(width), _nothing(x, width, -jnp.inf))
 
 
 @over_arrays()
 def uniform_cdf(x: Array, low: Scalar = 0.0, high: Scalar = 1.0) -> Array:
     r"""$(x - a) / (b - a)$ for $a \le x \le b$, 0 below, 1 above; NaN where not $a < b$."""
-    share = (x - low) / _width(low, high)
-    return jnp.where(x <= low, 0, jnp.where(x >= high, 1, share))
+    width = _width(low, high)
+    return jnp.where((x > low) & (x < high), (x - low) / width, _nothing(x, width, jnp.where(x <= low, 0.0, 1.0)))
 
 
 def uniform_sample(key: Array, shape: tuple[int, ...], low: Scalar = 0.0, high: Scalar = 1.0, dtype=float) -> Array:

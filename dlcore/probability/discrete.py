@@ -71,7 +71,7 @@ def _outcomes(x, p):
     check_float("p", p)
     if x.shape != p.shape and () not in (x.shape, p.shape):
         raise ValueError(f"needed equal shapes or a scalar, got x {list(x.shape)}, p {list(p.shape)}; try: align them")
-    return x, p
+    return x.astype(p.dtype), p
 
 
 def _one_hots(x, p):
@@ -81,4 +81,4 @@ def _one_hots(x, p):
             f"needed x [..., c] with p [c] or [..., c], got x {list(np.shape(x))}, p {list(np.shape(p))}; "
             "try: jax.nn.one_hot(x, c) for class indices"
         )
-    return x, jnp.broadcast_to(p, np.shape(x))
+    return jnp.asarray(x, p.dtype), jnp.broadcast_to(p, np.shape(x))
