@@ -13,10 +13,12 @@ from dlcore.data import Examples, Split, batch_indices
 from dlcore.losses import squared_error
 from dlcore.models import BatchNorm, Dense, Dropout, sequential
 from dlcore.optimizers import SGD, Adam, Momentum, apply_updates
-from dlcore.regularizers import L2
+from dlcore.regularizers import L2, everything
 from dlcore.schedules import Exponential
+from dlcore.solvers import BFGS, LBFGS, NewtonCG, minimize
 from dlcore.training import EarlyStopping, Setup, checkpoints, ending, evaluate, fit
 from dlcore.training import train as train_eagerly
+from dlcore.tuning import grid, sweep
 from tests.problems import blobs, small_setup
 
 KEY = jax.random.key(3)
@@ -162,6 +164,25 @@ def test_hypergradient_of_the_learning_rate():
     assert abs(slope) > 1e-3
 
 
+@pytest.mark.parametrize("method", [LBFGS(), BFGS(), NewtonCG()], ids=lambda m: type(m).__name__)
+def test_a_solver_trains_on_the_full_batch(method):
+    setup = small_setup(optimizer=method, batch_size=None, penalty=L2(1e-2, mask=everything), epochs=15)
+    run = fit(setup, DATA, KEY)
+    params, _ = setup.model.init(jax.random.fold_in(KEY, 0), (4,))
+
+    def objective(p):
+        outputs, _ = setup.model.apply(p, ({}, {}, {}), DATA.train.x, key=None, train=True)
+        return setup.loss(outputs, DATA.train.y).mean() + setup.penalty(p)
+
+    alone = minimize(dataclasses.replace(method, max_steps=15), objective, params)
+    h = run.history
+    np.testing.assert_allclose(h.train_loss[-1] + h.penalty[-1], alone.value, rtol=1e-9)
+    assert np.all(np.diff(h.train_loss + h.penalty) <= 0)
+    if type(method) is LBFGS:
+        study = sweep(setup, grid({"penalty.strength": [1e-2, 1e-1]}), DATA, KEY, devices=jax.devices()[:1])
+        assert study.loss[0, 0] != study.loss[1, 0]
+
+
 def test_a_checkpoint_goes_on_where_it_was_saved(tmp_path):
     setup = small_setup(epochs=4, model=sequential(Dense(8), BatchNorm(), relu, Dense(3)))
     first = fit(setup, DATA, KEY)
@@ -228,6 +249,7 @@ def test_history_measures_the_last_step_of_an_epoch():
     ("changes", "data", "error", "words"),
     [
         ({"batch_size": 51}, DATA, ValueError, "batch_size: needed 1 to 50"),
+        ({"optimizer": LBFGS()}, DATA, ValueError, "needed the full batch for LBFGS"),
         ({"epochs": 0}, DATA, ValueError, "epochs: needed at least 1"),
         (
             {},

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlcore.contracts import Array
+from dlcore.solvers.loop import Method
 from dlcore.training.setup import Setup, as_arrays
 from dlcore.training.train import History, Run, TrainState, advance, arrays, start
 
@@ -109,5 +110,8 @@ def check(setup: Setup, data: Any) -> None:
             f"batch_size: needed 1 to {n}, the number of training examples, got {size}; try batch_size={min(32, n)} "
             "or batch_size=None for the full batch"
         )
+    if size is not None and isinstance(setup.optimizer, Method):
+        name = type(setup.optimizer).__name__
+        raise ValueError(f"batch_size: needed the full batch for {name}, got {size}; try batch_size=None")
     if setup.epochs < 1:
         raise ValueError(f"epochs: needed at least 1, got {setup.epochs}; try epochs=10")

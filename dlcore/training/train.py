@@ -16,6 +16,7 @@ from dlcore.data import Examples, Split, batch_indices
 from dlcore.optimizers import apply_updates, at
 from dlcore.pytrees import paths
 from dlcore.schedules import in_steps
+from dlcore.training.full_batch import as_rule
 from dlcore.training.setup import Setup, metrics_of
 
 EVALUATION_BATCH = 4096  # examples evaluated at once: bounds memory, has no influence on the numbers
@@ -108,7 +109,7 @@ def start(setup: Setup, data: Any, key: Array) -> TrainState:
         epoch=count,
         params=params,
         model_state=model_state,
-        optimizer_state=setup.optimizer.init(params),
+        optimizer_state=as_rule(setup.optimizer).init(params),
         best=Best(params, model_state, worst, count - 1),
         reference=worst,
         waited=count,
@@ -171,7 +172,7 @@ def _epoch(setup, data, state):
     batch_size = n if setup.batch_size is None else setup.batch_size
     indices, mask = batch_indices(jax.random.fold_in(jax.random.fold_in(state.key, 1), state.epoch), n, batch_size)
     steps = indices.shape[0]
-    setup = _on_clock(setup, steps)
+    setup = _ready(setup, steps)
     noise = jax.random.fold_in(state.key, 2)
 
     def step(carry, batch):
@@ -197,7 +198,9 @@ def _step(setup, carry, examples, weights, key, last):
         return loss + _penalty(setup, p), (loss, after)
 
     grads, (loss, model_state) = jax.grad(objective, has_aux=True)(point)
-    updates, optimizer_state = setup.optimizer.update(grads, optimizer_state, params)
+    updates, optimizer_state = setup.optimizer.update(
+        grads, optimizer_state, params, objective=lambda p: objective(p)[0]
+    )
     after = apply_updates(params, updates)
     # A reduction over all parameters costs as much as the step of a small network: only for the row of the epoch. The
     # parameters before the step would have to be copied to be read here, those after it are there anyway.
@@ -260,8 +263,9 @@ def _stopping(stopping, state, loss):
     return reference, waited, state.stopped | (waited.astype(loss.dtype) >= patience)
 
 
-def _on_clock(setup, steps_per_epoch):
-    optimizer = in_steps(setup.optimizer, steps_per_epoch, steps_per_epoch * setup.epochs)
+def _ready(setup, steps_per_epoch):
+    """``setup`` with schedules that count in steps and a solver as a rule."""
+    optimizer = in_steps(as_rule(setup.optimizer), steps_per_epoch, steps_per_epoch * setup.epochs)
     return dataclasses.replace(setup, optimizer=optimizer)
 
 
