@@ -7,6 +7,7 @@ here once. Nocedal & Wright 2006, chapter 3.
 import abc
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -161,7 +162,7 @@ def minimize(method: Descent, f: Callable, x0: PyTree, *, args: tuple = (), hist
     return _minimize(method, _as_data(f), x0, args, history)
 
 
-@jax.jit(static_argnames="history")
+@partial(jax.jit, static_argnames="history")
 def _minimize(method, f, x0, args, history):
     x, unravel = raveled(x0)
     _check_output("f", jax.eval_shape(f, x0, *args), rank=0)
