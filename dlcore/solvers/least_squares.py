@@ -7,6 +7,7 @@ One scale throughout: $\nabla f = J^\top r$ and $\nabla^2 f \approx J^\top J$. A
 import abc
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -92,7 +93,7 @@ class LeastSquares(Method):
         """The next step; ``solve`` gives (p, products) for the weights $\\lambda D^2$ [n]."""
 
     def first_scale(self, squares: Callable[[], Array], x: Array) -> tuple[Array, Array]:
-        r"""(D², λ) at the start; ``squares`` gives the squared columns of J [n]."""
+        r"""(D², λ) at the start; ``squares()`` are the squared columns of J [n]."""
         del squares
         return jnp.zeros_like(x), jnp.zeros((), x.dtype)
 
@@ -104,8 +105,9 @@ class LeastSquares(Method):
     def start(self, f, x):
         """One Jacobian."""
         r = f(x)
-        local, count = self._linearized(f, x, r)
-        scale, damping = self.first_scale(lambda: self._squares(f, x, local), x)
+        J, squares = self._jacobian(f, x)
+        scale, damping = self.first_scale(squares, x)
+        local, count = self._linearized(f, x, r, J, damping * scale)
         value = 0.5 * (r @ r)
         zero, two = jnp.zeros_like(value), jnp.full_like(value, 2)
         count, none = count + _evaluations(function=1), jnp.int32(0)
@@ -122,13 +124,15 @@ class LeastSquares(Method):
         t = self.try_step(f, state, self._solver(f, state))
         x = jnp.where(t.accepted, state.x + t.p, state.x)
         r = jnp.where(t.accepted, t.residuals, state.residuals)
-        local, count = self._linearized(f, x, r)
+        J, squares = self._jacobian(f, x)
+        scale = self.next_scale(squares, state.scale)
+        local, count = self._linearized(f, x, r, J, t.damping * scale)
         new = state._replace(
             x=x,
             residuals=r,
             value=jnp.minimum(t.value, state.value),  # a rise is accepted only within the rounding of f
             local=local,
-            scale=self.next_scale(lambda: self._squares(f, x, local), state.scale),
+            scale=scale,
             step_norm=jnp.linalg.norm(x - state.x),
         )
         kept = t.accepted & (~_hidden(state) | (local.slope <= 0.9 * state.local.slope))
@@ -158,21 +162,28 @@ class LeastSquares(Method):
         """Whether the next step, undamped, is as short as asked: a damped one may be short anywhere."""
         if isinstance(self.linear, CG):
             return jnp.asarray(False)
-        R, c = new.local.factor
+        R, c, weights = new.local.factor
         D = jnp.linalg.norm(R, axis=0)
         p = jax.scipy.linalg.solve_triangular(R, c)
-        return jnp.linalg.norm(D * p) <= _attainable(self.step_tolerance, p) * jnp.linalg.norm(D * new.x)
+        short = jnp.linalg.norm(D * p) <= _attainable(self.step_tolerance, p) * jnp.linalg.norm(D * new.x)
+        return short & ~jnp.any(weights > 0)
 
-    def _linearized(self, f, x, r):
-        """(Local, cost) at x."""
+    def _jacobian(self, f, x):
+        """(J, or () where it is not formed, its squared columns on demand)."""
+        if isinstance(self.linear, CG):
+            return (), lambda: _squared_columns(f, x)
+        J = jax.jacfwd(f)(x)
+        return J, lambda: jnp.sum(J**2, axis=0)
+
+    def _linearized(self, f, x, r, J, weights):
+        """(Local, cost) at x, made for steps with these weights or larger ones."""
         eps = jnp.finfo(x.dtype).eps
         if isinstance(self.linear, CG):
             g, Jg, Jx = _products(f, x, r)
             slope = g @ g / jnp.maximum(jnp.linalg.norm(Jg), jnp.finfo(x.dtype).tiny)
             noise = eps * (0.5 * (r @ r) + jnp.linalg.norm(r) * jnp.linalg.norm(Jx))
             return Local(g, (), slope, noise), _evaluations(gradient=1, product=3)
-        J = jax.jacfwd(f)(x)
-        factor = self.linear(J, r)
+        factor = self.linear(J, r, weights)
         noise = eps * (0.5 * (r @ r) + jnp.abs(r) @ (jnp.abs(J) @ jnp.abs(x)))
         return Local(J.T @ r, factor, jnp.linalg.norm(factor.c), noise), _evaluations(gradient=1, jacobian=1)
 
@@ -181,9 +192,6 @@ class LeastSquares(Method):
             return lambda weights: _product_step(self.linear, f, state.x, state.gradient, weights)
         return lambda weights: (_factor_step(state.local.factor, weights), jnp.int32(0))
 
-    def _squares(self, f, x, local):
-        return _squared_columns(f, x) if isinstance(self.linear, CG) else jnp.sum(local.factor.R**2, axis=0)
-
     def _orthogonal(self, state):
         """Whether the columns of J are orthogonal to r as far as asked."""
         return state.local.slope <= _attainable(self.gradient_tolerance, state.x) * jnp.linalg.norm(state.residuals)
@@ -191,7 +199,8 @@ class LeastSquares(Method):
 
 def _hidden(state: ResidualState) -> Array:
     """Whether all that a step may still reduce is below the rounding of f, so that only the slope tells better."""
-    return 0.5 * state.local.slope**2 <= state.local.noise
+    weighted = jnp.any(state.local.factor.weights > 0) if state.local.factor else False
+    return (0.5 * state.local.slope**2 <= state.local.noise) & ~jnp.asarray(weighted)
 
 
 def _attainable(tolerance, x):
@@ -244,7 +253,7 @@ def least_squares(
     return _least_squares(method, _as_data(residuals), x0, args, history)
 
 
-@jax.jit(static_argnames="history")
+@partial(jax.jit, static_argnames="history")
 def _least_squares(method, residuals, x0, args, history):
     x, unravel = raveled(x0)
     _check_residuals(residuals, x0, args, x.size)

@@ -61,9 +61,9 @@ def test_as_scipy_however_the_system_is_solved(method, linear):
 def test_damped_step_is_the_normal_equations(factor):
     """(JᵀJ + W) p = -Jᵀr by an explicit inverse; R and c are those of J = QR up to signs."""
     weights = jnp.array([0.0, 0.1, 3.0, 1e-3])
-    p = _factor_step(factor(J, R), weights)
+    p = _factor_step(factor(J, R, weights), weights)
     np.testing.assert_allclose(p, -np.linalg.inv(J.T @ J + np.diag(weights)) @ (J.T @ R), rtol=1e-11)
-    f = factor(J, R)
+    f = factor(J, R, jnp.zeros(4))
     np.testing.assert_allclose(f.R.T @ f.R, J.T @ J, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(f.c @ f.c, R @ J @ jnp.linalg.inv(J.T @ J) @ (J.T @ R), rtol=1e-11)
 
@@ -72,10 +72,15 @@ def test_ill_conditioned_columns_go_to_qr():
     """Where Cholesky of JᵀJ breaks down, ``by_shape`` still has the step of QR."""
     bad = J.at[:, 3].set(J[:, 2] + 1e-9 * J[:, 3])
     weights = jnp.full(4, 1e-6)
-    assert np.isnan(by_cholesky(bad, R).R).any() or not np.allclose(abs(by_cholesky(bad, R).R[3, 3]), 1e-9, rtol=1)
-    np.testing.assert_array_equal(_factor_step(by_shape(bad[:, :], R), weights), _factor_step(by_qr(bad, R), weights))
+    assert np.isnan(by_cholesky(bad, R, weights).R).any() or not np.allclose(
+        abs(by_cholesky(bad, R, weights).R[3, 3]), 1e-9, rtol=1
+    )
+    np.testing.assert_array_equal(
+        _factor_step(by_shape(bad, R, weights), weights), _factor_step(by_qr(bad, R, weights), weights)
+    )
     tall = jnp.tile(bad, (3, 1))
-    np.testing.assert_array_equal(by_shape(tall, jnp.tile(R, 3)).R, by_qr(tall, jnp.tile(R, 3)).R)
+    long, none = jnp.tile(R, 3), jnp.zeros(4)
+    np.testing.assert_array_equal(by_shape(tall, long, none).R, by_qr(tall, long, none).R)
 
 
 def test_linear_problems_in_one_step():
