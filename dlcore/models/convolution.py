@@ -64,7 +64,11 @@ def _geometry(kernel, x, strides, padding, dilation):
 
 @hyperparams
 class Conv(Layer):
-    """``conv2d`` with ``channels`` outputs; ``by_patches`` chooses ``conv2d_by_patches`` for the same numbers."""
+    """``conv2d`` with ``channels`` outputs, computed by ``conv2d_by_patches`` unless ``by_patches`` is False.
+
+    Patches are for sweeps, where they are faster and every supported JAX takes them: JAX 0.7 cannot map gradients of
+    its own convolution inside ``shard_map``. A single training with many channels is faster, and smaller, without.
+    """
 
     channels: int = static()
     kernel_size: Pair = static(default=3)
@@ -72,7 +76,7 @@ class Conv(Layer):
     padding: str = static(default="SAME")
     dilation: Pair = static(default=1)
     use_bias: bool = static(default=True)
-    by_patches: bool = static(default=False)
+    by_patches: bool = static(default=True)
     kernel_init: Initializer = he_normal
     bias_init: Initializer = zeros
 
