@@ -98,7 +98,7 @@ def test_orthogonal(shape):
 
 
 def test_orthogonal_is_uniform_over_rotations():
-    q = np.asarray(jax.vmap(lambda key: init.orthogonal(key, (3, 3)))(jax.random.split(KEY, 4000)))
+    q = np.asarray(jax.lax.map(lambda key: init.orthogonal(key, (3, 3)), jax.random.split(KEY, 4000)))
     assert np.abs(q.mean(0)).max() < 5 / math.sqrt(3 * 4000)
     angle = np.arctan2(q[:, 1, 0], q[:, 0, 0])
     assert scipy.stats.kstest(angle, scipy.stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-3
