@@ -1,0 +1,85 @@
+"""How to tell red from green points? Linear activations give linear decisions, however large the network.
+
+    python -m experiments.decisions [--out FOLDER]
+
+Two interleaved half circles; networks of growing depth with the identity, tanh and ReLU between the layers.
+"""
+
+import argparse
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dlcore import Setup, grid, losses, sequential, sweep
+from dlcore.activations import identity, relu, tanh
+from dlcore.data import Examples, Split
+from dlcore.models import Dense, logistic_regression, logistic_regression_fit
+from dlcore.optimizers import Adam
+from dlcore.training import fit
+from experiments.planes import draw_plane, panels
+
+ACTIVATIONS = {"identity": identity, "tanh": tanh, "relu": relu}
+DEPTHS = (1, 2, 3)
+WIDTH = 16
+TRAINING, VALIDATION, NOISE = 200, 1000, 0.15
+SEEDS = 4
+EPOCHS = 200
+
+
+def half_circles(n, rng):
+    """x [n, 2] on two half circles with noise, y [n] which one."""
+    y = rng.integers(0, 2, n)
+    angle = np.pi * (rng.uniform(size=n) + y)
+    center = np.stack([y, 0.5 * y], axis=1)
+    x = np.stack([np.cos(angle), np.sin(angle)], axis=1) + center + NOISE * rng.normal(size=(n, 2))
+    return Examples(x.astype(np.float32), y.astype(np.int32))
+
+
+def network(activation, depth):
+    hidden = [part for _ in range(depth) for part in (Dense(WIDTH), activation)]
+    return sequential(*hidden, Dense(2))
+
+
+def setup(model):
+    return Setup(model, losses.softmax_cross_entropy, Adam(0.01), epochs=EPOCHS, batch_size=32)
+
+
+def probability_of_one(model, run, x):
+    logits, _ = model.apply(run.params, run.model_state, jnp.asarray(x), key=None, train=False)
+    return jax.nn.softmax(logits)[:, 1]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=pathlib.Path, help="folder of the figure")
+    out = parser.parse_args().out
+    rng = np.random.default_rng(0)
+    data = Split(half_circles(TRAINING, rng), half_circles(VALIDATION, rng))
+    line = logistic_regression_fit(jnp.asarray(data.train.x), jnp.asarray(data.train.y))
+    p = np.asarray(logistic_regression(line, jnp.asarray(data.validation.x)))
+    print(f"logistic regression, the best line: {np.mean((p > 0.5) == data.validation.y):.1%} right\n")
+
+    cases = [(name, depth) for name in ACTIVATIONS for depth in DEPTHS]
+    models = [network(ACTIVATIONS[name], depth) for name, depth in cases]
+    study = sweep(setup(models[0]), grid({"model": models}), data, jax.random.key(0), seeds=SEEDS)
+    accuracy = study.metric("accuracy")
+    print(f"activation  hidden layers of {WIDTH}  validation accuracy")
+    for (name, depth), row in zip(cases, accuracy, strict=True):
+        print(f"{name:>10}  {depth:19d}  {row.mean():.1%} ± {row.std(ddof=1) / np.sqrt(SEEDS):.1%}")
+    if out:
+        figure, axes = panels(len(ACTIVATIONS))
+        for ax, (name, activation) in zip(axes, ACTIVATIONS.items(), strict=True):
+            model = network(activation, DEPTHS[-1])
+            run = fit(setup(model), data, jax.random.key(0))
+            mean = accuracy[cases.index((name, DEPTHS[-1]))].mean()
+            title = f"{name}, {DEPTHS[-1]} hidden layers: {mean:.0%}"
+            draw_plane(ax, lambda p, m=model, r=run: probability_of_one(m, r, p), *data.train, title)
+        out.mkdir(parents=True, exist_ok=True)
+        figure.savefig(out / "decisions.png")
+        print(f"\nfigure: {out / 'decisions.png'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Pictures of two features: what a model decides everywhere in the plane, and the examples that it learnt from."""
+
+import numpy as np
+
+from dlcore.report.canvas import BLUE, GREY, INK, VERMILLION
+
+POINTS = 121
+
+
+def panels(count, width=3.0):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * count, width + 0.4), dpi=200, layout="constrained", facecolor="white")
+    return figure, figure.subplots(1, count, squeeze=False)[0]
+
+
+def draw_plane(ax, probability, x, y, title, limits=None):
+    """``probability`` of y = 1 for points [n, 2] as colour, the line at 1/2, and the examples x [n, 2], y [n]."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    x, y = np.asarray(x), np.asarray(y)
+    if limits is None:
+        margin = 0.12 * np.ptp(x, axis=0)
+        limits = np.stack([x.min(0) - margin, x.max(0) + margin], axis=1)
+    (left, right), (bottom, top) = limits
+    u, v = np.meshgrid(np.linspace(left, right, POINTS), np.linspace(bottom, top, POINTS))
+    points = np.stack([u.ravel(), v.ravel()], axis=1).astype(np.float32)
+    p = np.asarray(probability(points), float).reshape(u.shape)
+    colors = LinearSegmentedColormap.from_list("decision", ["#f6c9ad", "#ffffff", "#b5d5ea"])
+    ax.imshow(p, extent=(left, right, bottom, top), origin="lower", cmap=colors, vmin=0, vmax=1, aspect="auto")
+    if p.min() < 0.5 < p.max():
+        ax.contour(u, v, p, levels=[0.5], colors=[INK], linewidths=1)
+    for label, color, marker in ((0, VERMILLION, "o"), (1, BLUE, "^")):  # shapes too: for the colour-blind
+        size = 60 if len(x) < 10 else 12
+        ax.scatter(*x[y == label].T, s=size, c=color, marker=marker, edgecolors="white", linewidths=0.4, zorder=3)
+    ax.set_title(title, fontsize=10, color=INK)
+    ax.tick_params(colors=GREY, labelcolor=INK, labelsize=8)
+    for spine in ax.spines.values():
+        spine.set_color(GREY)

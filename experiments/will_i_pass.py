@@ -1,0 +1,96 @@
+"""Will I pass this class? Two features: lectures attended and hours spent on the final project.
+
+    python -m experiments.will_i_pass [--out FOLDER]
+
+Students are drawn from a logistic model that we know, so that the fit can be judged: its coefficients with their
+standard errors, and the probability of passing of the students on the slide.
+"""
+
+import argparse
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dlcore import Setup, losses, sequential
+from dlcore.activations import relu
+from dlcore.data import Examples, Split
+from dlcore.models import Dense, logistic_regression, logistic_regression_fit, logistic_regression_loss
+from dlcore.optimizers import Adam
+from dlcore.solvers import Newton, standard_errors
+from dlcore.training import fit
+from experiments.planes import draw_plane, panels
+
+LECTURES, HOURS = 10, 10
+TRUTH = {"bias": -6.0, "lectures": 0.6, "hours": 0.7}
+SLIDE = np.array([[4, 5], [2, 1], [5, 8]], np.float32)
+STUDENTS, VALIDATION = 200, 1000
+HIDDEN = 8
+EPOCHS = 300
+
+
+def chance(x):
+    return 1 / (1 + np.exp(-(TRUTH["bias"] + TRUTH["lectures"] * x[:, 0] + TRUTH["hours"] * x[:, 1])))
+
+
+def students(n, rng):
+    x = np.stack([rng.integers(0, LECTURES + 1, n), rng.uniform(0, HOURS, n)], axis=1).astype(np.float32)
+    return Examples(x, (rng.uniform(size=n) < chance(x)).astype(np.int32))
+
+
+def network(hidden):
+    return sequential(*([Dense(HIDDEN), relu] if hidden else []), Dense(2))
+
+
+def trained(hidden, data):
+    """x -> probability of passing, by a network trained on the lecture's loss."""
+    setup = Setup(network(hidden), losses.softmax_cross_entropy, Adam(0.02), epochs=EPOCHS, batch_size=50)
+    run = fit(setup, data, jax.random.key(0))
+    apply = jax.jit(lambda x: network(hidden).apply(run.params, run.model_state, x, key=None, train=False)[0])
+    return lambda x: jax.nn.softmax(apply(jnp.asarray(x)))[:, 1]
+
+
+def empirical_loss(p, y):
+    return -np.mean(np.log(np.where(y == 1, p, 1 - p)))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=pathlib.Path, help="folder of the figure")
+    out = parser.parse_args().out
+    rng = np.random.default_rng(0)
+    data = Split(students(STUDENTS, rng), students(VALIDATION, rng))
+    x, y = jnp.asarray(data.train.x), jnp.asarray(data.train.y)
+    params = logistic_regression_fit(x, y, method=Newton())
+    errors = standard_errors(logistic_regression_loss, params, args=(x, y))
+    print(f"{'':10}  truth  fitted ± standard error")
+    places = {"bias": ("bias", ()), "lectures": ("kernel", 0), "hours": ("kernel", 1)}
+    for name, (leaf, i) in places.items():
+        print(f"{name:10}  {TRUTH[name]:5.2f}  {float(params[leaf][i]):6.2f} ± {float(errors[leaf][i]):.2f}")
+
+    models = {
+        "truth": chance,
+        "logistic regression (Newton)": lambda p: logistic_regression(params, jnp.asarray(p)),
+        "the same as a network (Adam)": trained(False, data),
+        f"network, {HIDDEN} hidden units": trained(True, data),
+    }
+    named = [f"({a:g}, {b:g})" for a, b in SLIDE]
+    print(f"\n{'chance of passing with':30}" + "".join(f"{n:>8}" for n in named) + "   loss of 1000 others")
+    for name, model in models.items():
+        chances = "".join(f"{float(p):8.2f}" for p in model(SLIDE))
+        print(f"{name:30}{chances}   {empirical_loss(np.asarray(model(data.validation.x)), data.validation.y):.3f}")
+    if out:
+        figure, axes = panels(2, width=3.4)
+        for ax, name in zip(axes, list(models)[1::2], strict=True):
+            draw_plane(ax, models[name], *data.train, name)
+            ax.set_xlabel("lectures attended", fontsize=9)
+            ax.scatter(*SLIDE.T, s=70, facecolors="none", edgecolors="black", linewidths=1.4, zorder=4)
+        axes[0].set_ylabel("hours on the project", fontsize=9)
+        out.mkdir(parents=True, exist_ok=True)
+        figure.savefig(out / "will_i_pass.png")
+        print(f"\nfigure: {out / 'will_i_pass.png'}")
+
+
+if __name__ == "__main__":
+    main()
