@@ -99,7 +99,7 @@ def report(nonlinear: list[list[str]], linear: list[list[str]], logistic: list[l
             "",
             "## NIST StRD, linear regression",
             "",
-            "Against rational arithmetic. The condition is that of the columns scaled to length 1.",
+            "Against rational arithmetic. The condition is that of R, the columns scaled to lengths near 1.",
             "",
             *table(["problem", "condition", "QR", "QR, 3 refinements", "normal equations", "NumPy lstsq"], linear),
             "",

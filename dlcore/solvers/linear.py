@@ -21,8 +21,8 @@ from dlcore.solvers.solution import Status, _first_status, _has_converged
 class LinearSolution(NamedTuple):
     r"""x, the norm of b - Ax, the steps taken, the condition number (NaN where not estimated) and how it ended.
 
-    The condition number is an estimate of $\|A\|_1 \|A^{-1}\|_1$, for least squares $\sigma_1 / \sigma_n$ with the
-    columns scaled to length 1.
+    The condition number is an estimate of $\|A\|_1 \|A^{-1}\|_1$; for ``QR`` that of R, the columns of A scaled to
+    lengths near 1.
     """
 
     params: PyTree
@@ -220,15 +220,17 @@ class QR(DirectMethod):
         """About 2 m n² operations."""
         A, scale = _equilibrated(A)
         Q, R = jnp.linalg.qr(A)
-        U, sigma, Vt = jnp.linalg.svd(R)
+
+        def back(c, trans=0):
+            return jax.scipy.linalg.solve_triangular(R, c, trans=trans)
+
+        norm = jnp.max(jnp.sum(jnp.abs(R), axis=0))
+        condition = norm * _inverse_norm(back, lambda c: back(c, 1), len(R), R.dtype)
         tolerance = jnp.finfo(A.dtype).eps * max(A.shape)
-        full = sigma[-1] > tolerance * sigma[0]
+        full = condition * tolerance < 1
         x, r = self._refined(A, b, Q, R)
-        inverse = jnp.where(sigma > tolerance * sigma[0], 1 / jnp.where(sigma > 0, sigma, 1), 0)
-        shortest = Vt.T @ (inverse * (U.T @ (Q.T @ b)))
-        x = jnp.where(full, x, shortest)
+        x = jax.lax.cond(full, lambda: x, lambda: _shortest(R, Q.T @ b, tolerance))
         known = jnp.all(jnp.isfinite(A)) & jnp.all(jnp.isfinite(b))
-        condition = sigma[0] / sigma[-1]
         status = _first_status(
             Status.CONVERGED_RESIDUAL, (~known, Status.NOT_FINITE), (~full | jnp.any(~jnp.isfinite(x)), Status.SINGULAR)
         )
@@ -248,6 +250,13 @@ class QR(DirectMethod):
             dx, dr = solved(_compensated_residual(A, x, b, r), _compensated_residual(A.T, r, jnp.zeros_like(x)))
             x, r = x + dx, r + dr
         return x, r
+
+
+def _shortest(R, c, tolerance):
+    """The shortest x of least |Rx - c|, singular values below ``tolerance`` times the largest taken as 0."""
+    U, sigma, Vt = jnp.linalg.svd(R)
+    kept = sigma > tolerance * sigma[0]
+    return Vt.T @ (jnp.where(kept, 1 / jnp.where(kept, sigma, 1), 0) * (U.T @ c))
 
 
 def _equilibrated(A: Array) -> tuple[Array, Array]:
