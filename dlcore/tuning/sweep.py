@@ -123,6 +123,8 @@ def _tiles(stacked, numbers, seeds, fixed, data, key, *, structure, varying, mes
     shared = (None, None, None)
     tile = jax.vmap(jax.vmap(row, (0, 0, None, *shared)), (None, None, 0, *shared))
     on_device = jax.vmap(tile, (0, 0, 0, *shared))
+    if mesh.size == 1:  # vmap of a convolution's gradient inside shard_map is not there before jax 0.8
+        return on_device(stacked, numbers, seeds, fixed, data, key)
     here, everywhere = DEVICES, PartitionSpec()
     specs = (here, here, here, everywhere, everywhere, everywhere)
     spread = jax.shard_map(on_device, mesh=mesh, in_specs=specs, out_specs=here, check_vma=False)
