@@ -1,0 +1,100 @@
+r"""How well does one hidden layer approximate a function, against its width?
+
+    python -m experiments.universal_approximation [--out FOLDER]
+
+$f(x) = \sum_i w_{2,i} \tanh(w_{1,i} x + b_{1,i}) + b_2$ learns from noisy values of a function that we know, so that
+two errors can be told apart: to the noisy values, which cannot fall below the noise, and to the function itself.
+"""
+
+import argparse
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dlcore import Setup, grid, losses, sequential, sweep
+from dlcore.activations import tanh
+from dlcore.data import Examples, Split
+from dlcore.initializers import Normal, Uniform
+from dlcore.models import Dense
+from dlcore.optimizers import Adam
+from dlcore.report.canvas import BLUE, GREY, INK, SERIES, VERMILLION
+from dlcore.schedules import Cosine
+from dlcore.training import fit
+
+WIDTHS = (1, 2, 4, 8, 16, 32)
+SHOWN = (2, 8, 32)
+N, NOISE = 512, 0.05
+SEEDS = 4
+EPOCHS = 400
+BATCH_SIZE = 64
+
+
+def truth(x):
+    return np.sin(2 * np.pi * x) * np.exp(-x)
+
+
+def network(width):
+    """Slopes and centres -b/w spread over [-1, 1] at the start: equal ones would have to find their places first."""
+    return sequential(Dense(width, kernel_init=Normal(5.0), bias_init=Uniform(5.0)), tanh, Dense(1))
+
+
+def setup(width):
+    steps = EPOCHS * (N // BATCH_SIZE)
+    return Setup(network(width), losses.squared_error, Adam(Cosine(0.03, steps)), epochs=EPOCHS, batch_size=BATCH_SIZE)
+
+
+def figure_of(errors, data, runs):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), dpi=200, layout="constrained", facecolor="white")
+    left, right = figure.subplots(1, 2)
+    mean, spread = np.exp(np.log(errors).mean(1)), errors
+    left.loglog(WIDTHS, mean, color=BLUE, marker="o", ms=4, base=2, label="to the function (geometric mean)")
+    left.scatter(np.repeat(WIDTHS, SEEDS), spread.ravel(), s=6, color=BLUE, alpha=0.5, label="each start")
+    left.axhline(NOISE, color=VERMILLION, lw=1, ls="--", label="noise of one value")
+    left.set_yscale("log", base=10)
+    left.set_xticks(WIDTHS, [str(w) for w in WIDTHS])
+    left.set_xlabel("hidden units")
+    left.set_ylabel("root mean square error")
+    left.legend(frameon=False, fontsize=8)
+    x = np.linspace(-1, 1, 500, dtype=np.float32)[:, None]
+    right.scatter(*map(np.ravel, data.train), s=4, color=GREY, alpha=0.4)
+    right.plot(x, truth(x), color=INK, lw=3, alpha=0.3, label="function")
+    for color, (width, run) in zip(SERIES[1:], runs.items(), strict=False):
+        y, _ = network(width).apply(run.params, run.model_state, jnp.asarray(x), key=None, train=False)
+        right.plot(x, y, color=color, lw=1.3, label=f"{width} units")
+    right.set_xlabel("x")
+    right.legend(frameon=False, fontsize=8)
+    for ax in (left, right):
+        ax.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=pathlib.Path, help="folder of the figure")
+    out = parser.parse_args().out
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-1, 1, (N, 1)).astype(np.float32)
+    everywhere = np.linspace(-1, 1, 1001, dtype=np.float32)[:, None]
+    noisy = (truth(x) + NOISE * rng.normal(size=x.shape)).astype(np.float32)
+    data = Split(Examples(x, noisy), Examples(everywhere, truth(everywhere).astype(np.float32)))
+
+    study = sweep(setup(1), grid({"model": [network(w) for w in WIDTHS]}), data, jax.random.key(0), seeds=SEEDS)
+    training = np.sqrt(np.asarray(study.rows.history.train_loss)[..., -1])
+    errors = np.sqrt(np.asarray(study.rows.history.validation_loss)[..., -1])
+    print(f"root mean square errors at the end of training, means over {SEEDS} starts; the noise is {NOISE}\n")
+    print("hidden units  to the noisy values  to the function")
+    for width, a, b in zip(WIDTHS, training, errors, strict=True):
+        print(f"{width:12d}  {a.mean():19.4f}  {b.mean():15.4f}")
+    if out:
+        runs = {width: fit(setup(width), data, jax.random.key(0)) for width in SHOWN}
+        out.mkdir(parents=True, exist_ok=True)
+        figure_of(errors, data, runs).savefig(out / "universal_approximation.png")
+        print(f"\nfigure: {out / 'universal_approximation.png'}")
+
+
+if __name__ == "__main__":
+    main()
