@@ -27,7 +27,7 @@ from dlcore.optimizers.first_order import (
     SquareSum,
     Velocity,
 )
-from dlcore.optimizers.leaves import OnLeaves
+from dlcore.optimizers.leaves import AllBut, OnLeaves
 from dlcore.optimizers.rule import Chain, LeafRule, Rule, RuleState, apply_updates, at, chain, check_numbers
 from dlcore.optimizers.transforms import AddDecayedWeights, ClipByGlobalNorm, ClipByValue, Scale, Trace, global_norm
 from dlcore.optimizers.wrappers import (
@@ -51,6 +51,7 @@ __all__ = [
     "Adam",
     "AdamW",
     "AddDecayedWeights",
+    "AllBut",
     "AverageState",
     "Averaged",
     "CenteredRMSProp",

@@ -1,7 +1,7 @@
 """Which leaves of a parameter tree a rule or one of its hyperparameters is for.
 
 A choice is a function ``mask(path, leaf) -> bool`` of the keys that lead to a leaf, or a tuple of names: "layers[0]"
-names all leaves below it, "layers[0].bias" one of them.
+names all leaves below it, "layers[0].bias" one of them; or ``AllBut`` such a tuple.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,15 @@ from dlcore.contracts import Array, PyTree, Scalar
 from dlcore.pytrees import hyperparams, nearest, static
 from dlcore.regularizers import weights_only
 
-Choice: TypeAlias = Callable[[tuple[Any, ...], Array], bool] | tuple[str, ...]
+
+@hyperparams
+class AllBut:
+    """All leaves but those at or below ``names``: ``Frozen(Adam(), AllBut(("[2]",)))`` trains one layer."""
+
+    names: tuple[str, ...] = static()
+
+
+Choice: TypeAlias = Callable[[tuple[Any, ...], Array], bool] | tuple[str, ...] | AllBut
 
 
 @hyperparams
@@ -45,6 +53,8 @@ def _chosen(where: Choice, tree: PyTree) -> list[bool]:
 
     Raises ValueError for a name that no leaf stands at or below, TypeError for a choice of another kind.
     """
+    if isinstance(where, AllBut):
+        return [not chosen for chosen in _chosen(where.names, tree)]
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     if callable(where):
         return [bool(where(path, leaf)) for path, leaf in leaves]

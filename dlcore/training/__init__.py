@@ -16,11 +16,13 @@ from dlcore.training.train import (
     start,
     train,
 )
+from dlcore.training.transfer import Inference, start_from
 
 __all__ = [
     "Best",
     "EarlyStopping",
     "History",
+    "Inference",
     "Progress",
     "Run",
     "Setup",
@@ -36,5 +38,6 @@ __all__ = [
     "fit",
     "predict",
     "start",
+    "start_from",
     "train",
 ]

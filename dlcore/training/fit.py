@@ -31,18 +31,20 @@ def fit(
     key: Array,
     *,
     watch: Callable[[Progress], None] | None = None,
-    resume: tuple[TrainState, History] | None = None,
+    resume: tuple[TrainState, History | None] | None = None,
 ) -> Run:
     """Train ``setup`` on ``data`` as ``train`` does, in chunks of epochs: another number never compiles anew.
 
     ``watch`` is called after every chunk. Ctrl-C ends the training and keeps what was learnt; so does early stopping
-    or divergence. ``resume`` is the (state, history) of an earlier, shorter or interrupted, training. The history has
-    one row for every epoch that was trained. Raises ValueError or TypeError where setup and data do not fit.
+    or divergence. ``resume`` is the (state, history) of an earlier, shorter or interrupted, training; the history is
+    None for a state before its first epoch, such as ``start_from`` gives. The history has one row for every epoch that
+    was trained. Raises ValueError or TypeError where setup and data do not fit.
     """
     data = arrays(data)
     check(setup, data)
     setup = as_arrays(setup)
-    state, rows = (resume[0], [resume[1]]) if resume else (_start(setup, data, key), [])
+    state, before = resume or (_start(setup, data, key), None)
+    rows = [] if before is None else [before]
     chunk = chunk_of(setup.epochs)
     try:
         while int(state.epoch) < setup.epochs and bool(state.active):

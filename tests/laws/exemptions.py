@@ -31,6 +31,7 @@ ROOMS = {
     "training.fit": "a Python loop around compiled chunks; tests/test_training.py",
     "training.setup": "the setup as data and its defaults; tests/test_training.py",
     "training.train": "whole trainings: jit, vmap and gradients through them are in tests/test_training.py",
+    "training.transfer": "starts trainings, as training.train; tests/test_transfer.py",
     "tuning": "plans on the host around vmapped trainings; tests/test_tuning.py",
 }
 
@@ -45,6 +46,7 @@ EXEMPT = {
     "models.perceptrons.and_unit": "writes down constants",
     "models.perceptrons.not_unit": "writes down constants",
     "models.perceptrons.or_unit": "writes down constants",
+    "optimizers.leaves.AllBut": "chooses leaves by name, computes nothing; tests/test_transfer.py",
     "optimizers.rule.check_numbers": "raises or returns nothing; tests/test_bad_input.py",
     "probability.moments.expectation_monte_carlo": "estimate of what a distribution samples, both of which have a case",
     "regularizers.everything": "gives a Python bool from a path",
