@@ -65,7 +65,7 @@ def figure_of(errors, data, runs):
     for color, (width, run) in zip(SERIES[1:], runs.items(), strict=False):
         y, _ = network(width).apply(run.params, run.model_state, jnp.asarray(x), key=None, train=False)
         right.plot(x, y, color=color, lw=1.3, label=f"{width} units")
-    right.set_xlabel("x")
+    right.set(xlabel="x", xticks=[-1, -0.5, 0, 0.5, 1])
     right.legend(frameon=False, fontsize=8)
     for ax in (left, right):
         ax.spines[["top", "right"]].set_visible(False)
