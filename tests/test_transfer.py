@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from dlcore.activations import relu
+from dlcore.data import Examples, Split
 from dlcore.models import BatchNorm, Dense, Dropout, sequential
 from dlcore.optimizers import Adam, AdamW, AllBut, Frozen
-from dlcore.pytrees import leaf_names
-from dlcore.training import Inference, as_arrays, evaluate, fit, start, start_from
+from dlcore.pytrees import leaf_names, replace
+from dlcore.training import Inference, advance, as_arrays, evaluate, fit, start, start_from
 from dlcore.training import train as train_eagerly
 from tests.problems import blobs, small_setup
 
@@ -94,6 +95,34 @@ def test_a_head_may_have_another_shape_and_the_start_is_traced():
     state = jax.jit(lambda params, s: start_from(setup, DATA, NEW, params, s, FRESH))(old().params, old().model_state)
     assert state.params[3]["kernel"].shape == (8, 7)
     assert_same_bits(state.params[:3], old().params[:3])
+
+
+def quadrants(n, seed):
+    """Points of 10 dimensions, four of which matter, and in which quadrant the first two and the next two lie."""
+    x = np.random.default_rng(seed).uniform(-1, 1, (n, 10)).astype(np.float32)
+    first, second = (x[:, 0] * x[:, 1] > 0), (x[:, 2] * x[:, 3] > 0)
+    return x, (2 * first + second).astype(np.int32)
+
+
+def test_forty_examples_are_enough_for_a_head_on_features_that_another_task_taught():
+    """Four classes of two exclusive ors teach the body what one of the two needs; from scratch forty say little."""
+    parts = [quadrants(n, seed) for seed, n in enumerate((4000, 100, 40, 1000))]
+    learnt_from = Split(*(Examples(x, y) for x, y in parts[:2]))
+    few = Split(*(Examples(x, y // 2) for x, y in parts[2:]))
+    body, rate = (Dense(64), relu), Adam(1e-2)
+    before = small_setup(model=sequential(*body, Dense(4)), optimizer=rate, epochs=20, batch_size=50)
+    scratch = small_setup(model=sequential(*body, Dense(2)), optimizer=rate, epochs=30, batch_size=20)
+    head = replace(scratch, "optimizer", Frozen(rate, AllBut(("[2]",))))
+
+    def accuracies(key):
+        taught = train_eagerly(before, learnt_from, key)
+        kept = start_from(head, few, key, taught.params, taught.model_state, ("[2]",))
+        histories = advance(head, few, kept, 30)[1], advance(scratch, few, start(scratch, few, key), 30)[1]
+        return [history.validation_metrics["accuracy"][-1] for history in histories]
+
+    transferred, alone = jax.jit(jax.vmap(accuracies))(jax.random.split(KEY, 3))
+    assert (transferred > 0.7).all(), transferred
+    assert (transferred > alone + 0.1).all(), alone
 
 
 @pytest.mark.parametrize(
