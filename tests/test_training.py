@@ -12,7 +12,7 @@ from dlcore.compilations import count_compilations
 from dlcore.data import Examples, Split, batch_indices
 from dlcore.losses import squared_error
 from dlcore.models import BatchNorm, Dense, Dropout, sequential
-from dlcore.optimizers import SGD, Adam, Momentum, apply_updates
+from dlcore.optimizers import SGD, Adam, Momentum, apply_updates, chain
 from dlcore.regularizers import L2, everything
 from dlcore.schedules import Exponential
 from dlcore.solvers import BFGS, LBFGS, NewtonCG, minimize
@@ -250,6 +250,7 @@ def test_history_measures_the_last_step_of_an_epoch():
     [
         ({"batch_size": 51}, DATA, ValueError, "batch_size: needed 1 to 50"),
         ({"optimizer": LBFGS()}, DATA, ValueError, "needed the full batch for LBFGS"),
+        ({"optimizer": chain(SGD(0.1), Adam(-1e-3))}, DATA, ValueError, "learning_rate: needed"),
         ({"epochs": 0}, DATA, ValueError, "epochs: needed at least 1"),
         (
             {},

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlcore.contracts import Array
+from dlcore.optimizers import Rule, check_numbers
+from dlcore.pytrees import children
 from dlcore.solvers.loop import Method
 from dlcore.training.setup import Setup, as_arrays
 from dlcore.training.train import History, Run, TrainState, advance, arrays, start
@@ -90,6 +92,13 @@ def _no_epochs(setup, data, state):
     return jax.tree.map(lambda a: np.zeros((0,), a.dtype), rows)
 
 
+def _check_rules(node):
+    if isinstance(node, Rule):
+        check_numbers(node)
+    for below in children(node).values():
+        _check_rules(below)
+
+
 def check(setup: Setup, data: Any) -> None:
     """Raise ValueError or TypeError unless ``setup`` can be trained on ``data``, before anything is compiled."""
     train, validation = data.train, data.validation
@@ -115,5 +124,6 @@ def check(setup: Setup, data: Any) -> None:
     if size is not None and isinstance(setup.optimizer, Method):
         name = type(setup.optimizer).__name__
         raise ValueError(f"batch_size: needed the full batch for {name}, got {size}; try batch_size=None")
+    _check_rules(setup.optimizer)
     if setup.epochs < 1:
         raise ValueError(f"epochs: needed at least 1, got {setup.epochs}; try epochs=10")

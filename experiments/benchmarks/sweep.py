@@ -14,6 +14,7 @@ import os
 import statistics
 import time
 import warnings
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -203,9 +204,8 @@ class PyTorch:
     name = "pytorch loop"
 
     def __init__(self, split, rates):
-        import torch
-
-        self.torch, self.rate = torch, rates[len(rates) // 2]
+        self.torch: Any = torch = import_module("torch")  # no dependency: measured where it is installed
+        self.rate = rates[len(rates) // 2]
         self.data = [[torch.tensor(np.asarray(a)) for a in part] for part in (split.train, split.validation)]
 
     def __call__(self):
