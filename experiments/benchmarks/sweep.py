@@ -204,7 +204,8 @@ class PyTorch:
     name = "pytorch loop"
 
     def __init__(self, split, rates):
-        self.torch: Any = torch = import_module("torch")  # no dependency: measured where it is installed
+        torch: Any = import_module("torch")  # no dependency: measured where it is installed
+        self.torch = torch
         self.rate = rates[len(rates) // 2]
         self.data = [[torch.tensor(np.asarray(a)) for a in part] for part in (split.train, split.validation)]
 
