@@ -113,8 +113,10 @@ def softmax_by_optax(f, x0, X, onehot):
 
 def softmax(rounds: int) -> None:
     f, x0, X, onehot, labels = softmax_problem()
-    method = LBFGS(gradient_tolerance=TOLERANCE)
-    peers: dict[str, Callable] = {"dlcore LBFGS": lambda: minimize(method, f, x0, args=(X, onehot)).params}
+    own = [LBFGS(memory=m, gradient_tolerance=TOLERANCE) for m in (10, 20)]
+    peers: dict[str, Callable] = {
+        f"dlcore LBFGS, memory {m.memory}": lambda m=m: minimize(m, f, x0, args=(X, onehot)).params for m in own
+    }
     if (jaxopt := peer("jaxopt")) is not None:
         solver = jaxopt.LBFGS(f, tol=TOLERANCE, maxiter=1000)
         by_jaxopt = jax.jit(lambda X, onehot: solver.run(x0, X, onehot).params)
