@@ -1,7 +1,10 @@
 """The lectures' recipe as a program: check, sanity, tune coarse then fine, train, diagnose, test once, report."""
 
+import contextlib
 import dataclasses
 import math
+import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -83,7 +86,8 @@ def run(recipe: Recipe, name: str, out: Path, load: Callable[[str], data.Dataset
             _describe(recipe, task, findings, folder)
             _cook(recipe, task, folder)
         except KeyboardInterrupt:
-            _report(folder)
+            with _undisturbed():
+                _report(folder)
             raise
         _report(folder)
     return Path(out) / "report.html"
@@ -101,6 +105,19 @@ def _check(recipe):
         raise ValueError(f"learning_rates: needed positive numbers, got {recipe.learning_rates}; try 1e-4 1e-3 1e-2")
     if not recipe.weight_decays:
         raise ValueError("weight_decays: needed at least one, got none; try 0")
+
+
+@contextlib.contextmanager
+def _undisturbed():
+    """Ctrl-C a second time does not spoil what the first one asked for."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _report(folder):

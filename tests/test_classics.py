@@ -44,6 +44,8 @@ from dlcore.models import (
 from dlcore.solvers import LBFGS, QR, GradientDescent, Newton, NormalEquations, standard_errors
 from experiments.nist_problems import read_logistic
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(0)
 CORNERS = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR = jnp.array([-1.0, 1.0, 1.0, -1.0])

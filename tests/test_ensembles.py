@@ -26,6 +26,8 @@ from dlcore.tuning import (
 )
 from tests.problems import blobs, small_setup
 
+pytestmark = pytest.mark.slow
+
 KEY = jax.random.key(7)
 DATA = blobs()
 SETUP = small_setup(

@@ -5,6 +5,7 @@ finite goes back to the end of the epoch before, stays there and says when it ha
 """
 
 import dataclasses
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -175,19 +176,28 @@ def _epoch(setup, data, state):
     setup = _ready(setup, steps)
     noise = jax.random.fold_in(state.key, 2)
 
-    def step(carry, batch):
+    def step(carry, batch, last):
         i, chosen, weights = batch
-        t = state.epoch * steps + i
         examples = Examples(data.train.x[chosen], data.train.y[chosen])
-        return _step(setup, carry, examples, weights, jax.random.fold_in(noise, t), i == steps - 1)
+        key = jax.random.fold_in(noise, state.epoch * steps + i)
+        return _step(setup, carry, examples, weights, key, last)
 
     carry = (state.params, state.model_state, state.optimizer_state)
-    carry, (losses, norms) = jax.lax.scan(step, carry, (jnp.arange(steps, dtype=jnp.int32), indices, mask))
+    batches = (jnp.arange(steps, dtype=jnp.int32), indices, mask)
+    most, end = jax.tree.map(lambda a: a[:-1], batches), jax.tree.map(lambda a: a[-1], batches)
+    # The last step is a program part of its own, for the norms: in the loop, updates would be written out every time.
+    earlier = []
+    if steps > 1:
+        carry, losses = jax.lax.scan(partial(step, last=False), carry, most)
+        earlier.append(losses)
+    carry, (loss, norms) = step(carry, end, last=True)
+    losses = jnp.concatenate([*earlier, loss[None]])
     row = _row(setup, data, carry, losses, norms, mask, at_step=(state.epoch + 1) * steps - 1)
     return _end_of_epoch(setup, state, carry, losses, row), row
 
 
 def _step(setup, carry, examples, weights, key, last):
+    """The carry after one step, and its loss; of the ``last`` step also (norms of gradient, update, parameters)."""
     params, model_state, optimizer_state = carry
     point = setup.optimizer.evaluation_point(params, optimizer_state)
 
@@ -202,18 +212,15 @@ def _step(setup, carry, examples, weights, key, last):
         grads, optimizer_state, params, objective=lambda p: objective(p)[0]
     )
     after = apply_updates(params, updates)
-    # A reduction over all parameters costs as much as the step of a small network: only for the row of the epoch. The
-    # parameters before the step would have to be copied to be read here, those after it are there anyway.
-    none = jnp.zeros_like(loss)
-    norms = jax.lax.cond(last, lambda: (_norm(grads), _norm(updates), _norm(after)), lambda: (none, none, none))
-    return (after, model_state, optimizer_state), (loss, norms)
+    norms = (_norm(grads), _norm(updates), _norm(after))
+    return (after, model_state, optimizer_state), (loss, norms) if last else loss
 
 
 def _row(setup, data, carry, losses, norms, mask, at_step):
     params, model_state, _ = carry
     train_loss, train_metrics = evaluate(setup, params, model_state, data.train)
     validation_loss, validation_metrics = evaluate(setup, params, model_state, data.validation)
-    gradient_norm, update_norm, parameter_norm = (norm[-1] for norm in norms)
+    gradient_norm, update_norm, parameter_norm = norms
     sizes = jnp.sum(mask, 1, dtype=losses.dtype)
     return History(
         running_loss=jnp.sum(losses * sizes) / jnp.sum(sizes),

@@ -26,8 +26,8 @@ class Plan(NamedTuple):
         return f"{tile} at once on {devices}, {self.calls} call{'s' * (self.calls > 1)}"
 
 
-WIDTH = {"cpu": 32, "gpu": 256, "tpu": 256}  # rows per device from which on wider was not faster, small networks
-_CALL = 2  # what a call costs beyond its rows, in rows: decides between plans that are nearly equal
+WIDTH = {"cpu": 8, "gpu": 256, "tpu": 256}  # rows per device from which on wider was not faster, small networks
+_CALL = 0.25  # what a call costs beyond its rows, in rows: decides between plans that are nearly equal
 
 
 def plan_of(configs: int, seeds: int, devices: int, width: int) -> Plan:
