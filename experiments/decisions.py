@@ -46,6 +46,12 @@ def setup(model):
     return Setup(model, losses.softmax_cross_entropy, Adam(0.01), epochs=EPOCHS, batch_size=32)
 
 
+def accuracies(cases, data, seeds):
+    """Validation accuracy of networks by (name of the activation, depth): [cases, seeds]."""
+    models = [network(ACTIVATIONS[name], depth) for name, depth in cases]
+    return sweep(setup(models[0]), grid({"model": models}), data, jax.random.key(0), seeds=seeds).metric("accuracy")
+
+
 def probability_of_one(model, run, x):
     logits, _ = model.apply(run.params, run.model_state, jnp.asarray(x), key=None, train=False)
     return jax.nn.softmax(logits)[:, 1]
@@ -62,9 +68,7 @@ def main():
     print(f"logistic regression, the best line: {np.mean((p > 0.5) == data.validation.y):.1%} right\n")
 
     cases = [(name, depth) for name in ACTIVATIONS for depth in DEPTHS]
-    models = [network(ACTIVATIONS[name], depth) for name, depth in cases]
-    study = sweep(setup(models[0]), grid({"model": models}), data, jax.random.key(0), seeds=SEEDS)
-    accuracy = study.metric("accuracy")
+    accuracy = accuracies(cases, data, SEEDS)
     print(f"activation  hidden layers of {WIDTH}  validation accuracy")
     for (name, depth), row in zip(cases, accuracy, strict=True):
         print(f"{name:>10}  {depth:19d}  {row.mean():.1%} ± {row.std(ddof=1) / np.sqrt(SEEDS):.1%}")

@@ -45,6 +45,21 @@ def setup(width):
     return Setup(network(width), losses.squared_error, Adam(Cosine(0.03, steps)), epochs=EPOCHS, batch_size=BATCH_SIZE)
 
 
+def values(rng):
+    """Noisy values to learn from; those of the function itself, everywhere, to judge by."""
+    x = rng.uniform(-1, 1, (N, 1)).astype(np.float32)
+    everywhere = np.linspace(-1, 1, 1001, dtype=np.float32)[:, None]
+    noisy = (truth(x) + NOISE * rng.normal(size=x.shape)).astype(np.float32)
+    return Split(Examples(x, noisy), Examples(everywhere, truth(everywhere).astype(np.float32)))
+
+
+def errors_by_width(data, widths, seeds):
+    """Root mean square errors at the end, [widths, seeds]: to the noisy values, and to the function."""
+    space = grid({"model": [network(w) for w in widths]})
+    history = sweep(setup(widths[0]), space, data, jax.random.key(0), seeds=seeds).rows.history
+    return tuple(np.sqrt(np.asarray(loss)[..., -1]) for loss in (history.train_loss, history.validation_loss))
+
+
 def figure_of(errors, data, runs):
     from matplotlib.figure import Figure
 
@@ -76,15 +91,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, help="folder of the figure")
     out = parser.parse_args().out
-    rng = np.random.default_rng(0)
-    x = rng.uniform(-1, 1, (N, 1)).astype(np.float32)
-    everywhere = np.linspace(-1, 1, 1001, dtype=np.float32)[:, None]
-    noisy = (truth(x) + NOISE * rng.normal(size=x.shape)).astype(np.float32)
-    data = Split(Examples(x, noisy), Examples(everywhere, truth(everywhere).astype(np.float32)))
-
-    study = sweep(setup(1), grid({"model": [network(w) for w in WIDTHS]}), data, jax.random.key(0), seeds=SEEDS)
-    training = np.sqrt(np.asarray(study.rows.history.train_loss)[..., -1])
-    errors = np.sqrt(np.asarray(study.rows.history.validation_loss)[..., -1])
+    data = values(np.random.default_rng(0))
+    training, errors = errors_by_width(data, WIDTHS, SEEDS)
     print(f"root mean square errors at the end of training, means over {SEEDS} starts; the noise is {NOISE}\n")
     print("hidden units  to the noisy values  to the function")
     for width, a, b in zip(WIDTHS, training, errors, strict=True):

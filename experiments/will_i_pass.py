@@ -51,6 +51,13 @@ def trained(hidden, data):
     return lambda x: jax.nn.softmax(apply(jnp.asarray(x)))[:, 1]
 
 
+def fitted(data):
+    """The most likely coefficients and their standard errors."""
+    x, y = jnp.asarray(data.x), jnp.asarray(data.y)
+    params = logistic_regression_fit(x, y, method=Newton())
+    return params, standard_errors(logistic_regression_loss, params, args=(x, y))
+
+
 def empirical_loss(p, y):
     return -np.mean(np.log(np.where(y == 1, p, 1 - p)))
 
@@ -61,9 +68,7 @@ def main():
     out = parser.parse_args().out
     rng = np.random.default_rng(0)
     data = Split(students(STUDENTS, rng), students(VALIDATION, rng))
-    x, y = jnp.asarray(data.train.x), jnp.asarray(data.train.y)
-    params = logistic_regression_fit(x, y, method=Newton())
-    errors = standard_errors(logistic_regression_loss, params, args=(x, y))
+    params, errors = fitted(data.train)
     print(f"{'':10}  truth  fitted ± standard error")
     places = {"bias": ("bias", ()), "lectures": ("kernel", 0), "hours": ("kernel", 1)}
     for name, (leaf, i) in places.items():

@@ -1,0 +1,134 @@
+"""The lectures' examples: will I pass this class, one hidden layer, red and green points; beside scikit-learn."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn import isotonic, linear_model, neural_network
+from sklearn import svm as sklearn_svm
+
+from dlcore import Setup, losses, sequential
+from dlcore.activations import tanh
+from dlcore.data import Examples, Split
+from dlcore.models import Dense, logistic_regression
+from dlcore.optimizers import SGD
+from dlcore.training import advance, start
+from experiments import decisions, universal_approximation, will_i_pass
+
+pytestmark = pytest.mark.slow
+
+KEY = jax.random.key(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quick_compilation():
+    """Compiling takes most of the time of these tests, and the answers do not depend on how well it is done."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+def in_float64(examples):
+    return Examples(examples.x.astype(np.float64), examples.y)
+
+
+# will I pass this class?
+
+
+def test_chances_of_passing_as_scikit_learn():
+    """Coefficients, and the chances of the students on the slide; the truth is within three standard errors."""
+    x, y = data = in_float64(will_i_pass.students(200, np.random.default_rng(0)))
+    params, errors = will_i_pass.fitted(data)
+    oracle = linear_model.LogisticRegression(C=1e12, tol=1e-12, solver="newton-cholesky").fit(x, y)
+    np.testing.assert_allclose(params["kernel"], oracle.coef_[0], rtol=1e-6)
+    np.testing.assert_allclose(params["bias"], oracle.intercept_[0], rtol=1e-6)
+    chances = logistic_regression(params, jnp.asarray(will_i_pass.SLIDE.astype(float)))
+    np.testing.assert_allclose(chances, oracle.predict_proba(will_i_pass.SLIDE)[:, 1], rtol=1e-6)
+
+    p = oracle.predict_proba(x)[:, 1]
+    X = np.column_stack([x, np.ones(len(x))])
+    covariance = np.linalg.inv(X.T @ (X * (p * (1 - p))[:, None]))
+    found = np.append(errors["kernel"], errors["bias"])
+    np.testing.assert_allclose(found, np.sqrt(np.diag(covariance)), rtol=1e-6)
+    truth = [will_i_pass.TRUTH[name] for name in ("lectures", "hours", "bias")]
+    assert (np.abs(np.append(params["kernel"], params["bias"]) - truth) < 3 * found).all()
+
+
+# universal approximation with one hidden layer
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_one_hidden_layer_learns_as_scikit_learn():
+    r"""$f(x) = w_2^\top \tanh(w_1 x + b_1) + b_2$ by gradient descent on all examples: the same after 300 steps."""
+    x, y = (a.astype(np.float64) for a in universal_approximation.values(np.random.default_rng(0)).train)
+    known = {
+        "activation": "tanh",
+        "solver": "sgd",
+        "momentum": 0,
+        "alpha": 0,
+        "batch_size": len(x),
+        "shuffle": False,
+        "tol": 0,
+    }
+    start_at = {"random_state": 0, "learning_rate_init": 0.1, "warm_start": True, "max_iter": 1}
+    oracle = neural_network.MLPRegressor(hidden_layer_sizes=(8,), **start_at, **known).fit(x, y[:, 0])
+    params = [
+        {"kernel": jnp.asarray(w), "bias": jnp.asarray(b)}
+        for w, b in zip(oracle.coefs_, oracle.intercepts_, strict=True)
+    ]
+    setup = Setup(
+        sequential(Dense(8), tanh, Dense(1)), losses.squared_error, SGD(0.05), epochs=300, batch_size=None
+    )  # scikit-learn halves the loss
+    data = Split(Examples(x, y), Examples(x, y))
+    state = start(setup, data, KEY)
+    state = state._replace(params=(params[0], *state.params[1:-1], params[1]))
+    state, _ = jax.jit(advance, static_argnums=3)(setup, data, state, 300)
+    oracle.set_params(max_iter=300, n_iter_no_change=1000).fit(x, y[:, 0])
+    everywhere = np.linspace(-1, 1, 101)[:, None]
+    outputs, _ = setup.model.apply(state.params, state.model_state, jnp.asarray(everywhere), key=None, train=False)
+    np.testing.assert_allclose(outputs[:, 0], oracle.predict(everywhere), rtol=1e-9)
+
+
+def test_error_falls_with_the_width():
+    """One unit is monotone, so no better than the best monotone function; sixteen follow it far below the noise."""
+    data = universal_approximation.values(np.random.default_rng(0))
+    training, errors = universal_approximation.errors_by_width(data, (1, 16), 2)
+    x, y = map(np.ravel, data.train)
+    monotone = min(
+        np.sqrt(np.mean((isotonic.IsotonicRegression(increasing=up).fit_transform(x, y) - y) ** 2))
+        for up in (True, False)
+    )
+    noise = universal_approximation.NOISE
+    assert (training[0] > monotone).all()
+    assert (errors[1] < noise / 2).all()
+    assert (np.abs(training[1] / noise - 1) < 0.1).all()
+
+
+# red and green points
+
+
+def test_linear_activations_draw_a_line_and_others_do_not():
+    """Layers without a bend are right where logistic regression is; with one, where a kernel machine is."""
+    rng = np.random.default_rng(0)
+    data = Split(decisions.half_circles(200, rng), decisions.half_circles(1000, rng))
+    line = linear_model.LogisticRegression(C=1e6).fit(*data.train).score(*data.validation)
+    curve = sklearn_svm.SVC(C=10).fit(*data.train).score(*data.validation)
+    straight, bent = decisions.accuracies([("identity", 2), ("tanh", 1)], data, 2)
+    np.testing.assert_allclose(straight, line, atol=0.01)
+    np.testing.assert_allclose(bent, curve, atol=0.01)
+    assert line < 0.9 < 0.97 < curve
+
+
+@pytest.mark.parametrize("depth", decisions.DEPTHS)
+def test_layers_without_a_bend_are_one_matrix(depth):
+    r"""$((xW_1 + b_1)W_2 + b_2)\dots = xW + b$ with the product of all matrices, at any depth."""
+    params, state = decisions.network(decisions.ACTIVATIONS["identity"], depth).init(KEY, (2,))
+    dense = [p for p in params if p]
+    params = tuple({**p, "bias": p["bias"] + 0.1} if p else p for p in params)
+    W, b = np.eye(2), np.zeros(2)
+    for layer in dense:
+        W, b = W @ np.asarray(layer["kernel"]), b @ np.asarray(layer["kernel"]) + 0.1
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    network = decisions.network(decisions.ACTIVATIONS["identity"], depth)
+    logits, _ = network.apply(params, state, jnp.asarray(x, dense[0]["kernel"].dtype), key=None, train=False)
+    np.testing.assert_allclose(logits, x @ W + b, rtol=1e-5, atol=1e-5)
