@@ -2,6 +2,7 @@
 
 from dlcore.solvers.conjugate_gradient import NonlinearCG
 from dlcore.solvers.iterative import CG, PCG, GaussSeidel, Jacobi
+from dlcore.solvers.jacobian import PerExample
 from dlcore.solvers.least_squares import GaussNewton, least_squares
 from dlcore.solvers.levenberg import Levenberg, LevenbergMarquardt
 from dlcore.solvers.line_search import Backtracking, Exact, StrongWolfe, line_search
@@ -37,6 +38,7 @@ __all__ = [
     "NewtonCG",
     "NonlinearCG",
     "NormalEquations",
+    "PerExample",
     "Solution",
     "Status",
     "StrongWolfe",

@@ -16,8 +16,16 @@ import jax.numpy as jnp
 from dlcore.contracts import Array, PyTree, Scalar
 from dlcore.pytrees import hyperparams
 from dlcore.solvers.iterative import CG
-from dlcore.solvers.jacobian import Factor, _factor_step, _product_step, _products, _squared_columns, by_shape
-from dlcore.solvers.loop import Method, _as_data, _check_output, _on_vectors, _run, _solution, raveled
+from dlcore.solvers.jacobian import (
+    Factor,
+    _factor_step,
+    _jacobian,
+    _product_step,
+    _products,
+    _squared_columns,
+    by_shape,
+)
+from dlcore.solvers.loop import Method, _as_data, _check_output, _OnVectors, _run, _solution, raveled
 from dlcore.solvers.solution import Evaluations, Solution, Status, _evaluations, _first_status
 
 
@@ -172,7 +180,7 @@ class LeastSquares(Method):
         """(J, or () where it is not formed, its squared columns on demand)."""
         if isinstance(self.linear, CG):
             return (), lambda: _squared_columns(f, x)
-        J = jax.jacfwd(f)(x)
+        J = _jacobian(f, x)
         return J, lambda: jnp.sum(J**2, axis=0)
 
     def _linearized(self, f, x, r, J, weights):
@@ -244,8 +252,9 @@ def least_squares(
 ) -> Solution:
     r"""$\min_x \frac12 \|r(x, \ldots)\|^2$ for ``residuals(params, *args) -> [m]`` from ``x0``, any pytree.
 
-    As ``minimize``. Raises TypeError or ValueError before compilation where ``residuals`` does not return a vector of
-    real numbers at least as long as there are parameters, or ``x0`` holds no real floating numbers.
+    As ``minimize``. Where each row of ``args`` has its own residual, ``PerExample(residual)`` makes J much cheaper.
+    Raises TypeError or ValueError before compilation where ``residuals`` does not return a vector of real numbers at
+    least as long as there are parameters, or ``x0`` holds no real floating numbers.
     """
     if not isinstance(method, LeastSquares):
         hint = "LevenbergMarquardt()"
@@ -257,7 +266,7 @@ def least_squares(
 def _least_squares(method, residuals, x0, args, history):
     x, unravel = raveled(x0)
     _check_residuals(residuals, x0, args, x.size)
-    state, rows = _run(method, _on_vectors(residuals, unravel, args, x.dtype), x, history)
+    state, rows = _run(method, _OnVectors(residuals, unravel, args, x.dtype), x, history)
     return _solution(state, rows, unravel)
 
 

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from dlcore.contracts import Array, PyTree, Scalar
 from dlcore.pytrees import hyperparams
-from dlcore.solvers.loop import _as_data, _check_output, _in_dtype_of_tree, _on_vectors, raveled
+from dlcore.solvers.loop import _as_data, _check_output, _in_dtype_of_tree, _OnVectors, raveled
 from dlcore.solvers.solution import Evaluations, _evaluations
 
 
@@ -63,7 +63,7 @@ def line_search(
 def _line_search(method, f, x0, p, args, alpha):
     _check_output("f", jax.eval_shape(f, x0, *args), 0)
     x, unravel = raveled(x0)
-    flat = _on_vectors(f, unravel, args, x.dtype)
+    flat = _OnVectors(f, unravel, args, x.dtype)
     p = raveled(p)[0].astype(x.dtype)
     with jax.default_matmul_precision("highest"):
         value, g = jax.value_and_grad(flat)(x)

@@ -6,7 +6,7 @@ A method says how to start and how to take one step; the loop repeats the step u
 import abc
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -84,9 +84,16 @@ def raveled(tree: PyTree) -> tuple[Array, Callable[[Array], PyTree]]:
     return jnp.concatenate([leaf.astype(dtype).ravel() for leaf in leaves]), unravel
 
 
-def _on_vectors(f: Callable, unravel: Callable, args: tuple, dtype: Any) -> Callable:
+class _OnVectors(NamedTuple):
     """``f(params, *args)`` as a function of the raveled vector, its value in ``dtype``."""
-    return lambda x: f(unravel(x), *args).astype(dtype)
+
+    f: Callable
+    unravel: Callable
+    args: tuple
+    dtype: Any
+
+    def __call__(self, x):
+        return self.f(self.unravel(x), *self.args).astype(self.dtype)
 
 
 def _as_data(f: Callable) -> Callable:

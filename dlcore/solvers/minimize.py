@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from dlcore.contracts import Array, PyTree, Scalar
 from dlcore.pytrees import hyperparams
 from dlcore.solvers.line_search import LineSearch, Point, StrongWolfe
-from dlcore.solvers.loop import Method, _as_data, _check_output, _on_vectors, _run, _solution, raveled
+from dlcore.solvers.loop import Method, _as_data, _check_output, _OnVectors, _run, _solution, raveled
 from dlcore.solvers.solution import Evaluations, Solution, Status, _evaluations, _first_status
 
 _PATIENCE = 10  # steps without a new lowest value or gradient after which only rounding moves the iterates
@@ -166,7 +166,7 @@ def minimize(method: Descent, f: Callable, x0: PyTree, *, args: tuple = (), hist
 def _minimize(method, f, x0, args, history):
     x, unravel = raveled(x0)
     _check_output("f", jax.eval_shape(f, x0, *args), rank=0)
-    state, rows = _run(method, _on_vectors(f, unravel, args, x.dtype), x, history)
+    state, rows = _run(method, _OnVectors(f, unravel, args, x.dtype), x, history)
     return _solution(state, rows, unravel)
 
 

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from dlcore.contracts import Array, PyTree
+from dlcore.solvers.jacobian import _jacobian
 from dlcore.solvers.least_squares import _check_residuals
-from dlcore.solvers.loop import _as_data, _check_output, _on_vectors, raveled
+from dlcore.solvers.loop import _as_data, _check_output, _OnVectors, raveled
 
 
 def covariance(residuals: Callable, params: PyTree, *, args: tuple = ()) -> Array:
@@ -27,10 +28,10 @@ def standard_deviations(residuals: Callable, params: PyTree, *, args: tuple = ()
 def _covariance(residuals, params, args):
     x, unravel = raveled(params)
     _check_residuals(residuals, params, args, x.size + 1)
-    f = _on_vectors(residuals, unravel, args, x.dtype)
+    f = _OnVectors(residuals, unravel, args, x.dtype)
     r = f(x)
     with jax.default_matmul_precision("highest"):
-        R = jnp.linalg.qr(jax.jacfwd(f)(x), mode="r")
+        R = jnp.linalg.qr(_jacobian(f, x), mode="r")
         inverse = jax.scipy.linalg.solve_triangular(R, jnp.eye(x.size, dtype=x.dtype))
         C = (r @ r) / (r.size - x.size) * (inverse @ inverse.T)
     return C, unravel(jnp.sqrt(jnp.diagonal(C)))
@@ -50,6 +51,6 @@ def _standard_errors(f, params, args):
     _check_output("negative_log_likelihood", jax.eval_shape(f, params, *args), rank=0)
     x, unravel = raveled(params)
     with jax.default_matmul_precision("highest"):
-        L = jnp.linalg.cholesky(jax.hessian(_on_vectors(f, unravel, args, x.dtype))(x))
+        L = jnp.linalg.cholesky(jax.hessian(_OnVectors(f, unravel, args, x.dtype))(x))
         inverse = jax.scipy.linalg.solve_triangular(L, jnp.eye(x.size, dtype=x.dtype), lower=True)
     return unravel(jnp.sqrt(jnp.sum(inverse**2, axis=0)))

@@ -34,6 +34,7 @@ from dlcore.solvers import (
     LevenbergMarquardt,
     Newton,
     NonlinearCG,
+    PerExample,
     incomplete_cholesky,
     least_squares,
     minimize,
@@ -157,22 +158,32 @@ def softmax(rounds: int) -> None:
     race("L-BFGS, l2 softmax regression, digits, to one gradient norm", peers, quality, rounds)
 
 
+def residual(p, x, y):
+    """Of a network 1-20-1 of 61 parameters at one point."""
+    return jnp.tanh(x * p[:20] + p[20:40]) @ p[40:60] + p[60] - y
+
+
+def residuals(p, x, y):
+    """Of the network at all points x [m], as the peers want them."""
+    hidden = jnp.tanh(x[:, None] * p[None, :20] + p[None, 20:40])
+    return hidden @ p[40:60] + p[60] - y
+
+
 def network_fit(m: int):
-    """(residuals, start): a network 1-20-1 of 61 parameters on m points of a noisy wave."""
+    """(start, x, y): m points of a noisy wave."""
     x = jnp.linspace(-3, 3, m)
     y = jnp.sin(2 * x) + 0.1 * jnp.asarray(np.random.default_rng(0).normal(size=m))
-
-    def residuals(p, x, y):
-        hidden = jnp.tanh(x[:, None] * p[None, :20] + p[None, 20:40])
-        return hidden @ p[40:60] + p[60] - y
-
-    return residuals, jnp.asarray(np.random.default_rng(1).normal(size=61)), x, y
+    return jnp.asarray(np.random.default_rng(1).normal(size=61)), x, y
 
 
 def levenberg_marquardt(rounds: int) -> None:
-    r, x0, x, y = network_fit(2000)
+    x0, x, y = network_fit(2000)
+    r = residuals
     method = LevenbergMarquardt(max_steps=LM_STEPS, gradient_tolerance=0.0, step_tolerance=0.0)
-    peers: dict[str, Callable] = {"dlcore LevenbergMarquardt": lambda: least_squares(method, r, x0, args=(x, y)).params}
+    forms = {"dlcore, residual PerExample": PerExample(residual), "dlcore, residuals of all": r}
+    peers: dict[str, Callable] = {
+        name: lambda f=f: least_squares(method, f, x0, args=(x, y)).params for name, f in forms.items()
+    }
     if (jaxopt := peer("jaxopt")) is not None:
         solver = jaxopt.LevenbergMarquardt(r, maxiter=LM_STEPS, tol=0.0, xtol=0.0, gtol=0.0)
         by_jaxopt = jax.jit(lambda x, y: solver.run(x0, x, y).params)
@@ -219,8 +230,9 @@ def growth(rounds: int) -> None:
             fit = functools.partial(minimize, method(max_steps=20), rosenbrock, jnp.full(n, -0.5))
             _print_step(method.__name__, n, fit, rounds)
     for m in (10**3, 10**4, 10**5):
-        r, x0, x, y = network_fit(m)
-        fit = functools.partial(least_squares, LevenbergMarquardt(max_steps=20), r, x0, args=(x, y))
+        x0, x, y = network_fit(m)
+        f = PerExample(residual)
+        fit = functools.partial(least_squares, LevenbergMarquardt(max_steps=20), f, x0, args=(x, y))
         _print_step("LevenbergMarquardt, 61 parameters", m, fit, rounds)
 
 

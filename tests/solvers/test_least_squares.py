@@ -14,13 +14,15 @@ from dlcore.solvers import (
     GaussNewton,
     Levenberg,
     LevenbergMarquardt,
+    PerExample,
     Status,
     covariance,
     least_squares,
     standard_deviations,
     standard_errors,
 )
-from dlcore.solvers.jacobian import _factor_step, by_cholesky, by_qr, by_shape
+from dlcore.solvers.jacobian import _factor_step, _jacobian, by_cholesky, by_qr, by_shape
+from dlcore.solvers.loop import _OnVectors, raveled
 from experiments.mgh_problems import PROBLEMS
 from experiments.nist_problems import digits, read_nonlinear, residuals
 
@@ -131,6 +133,27 @@ def test_float32_and_pytrees():
     assert s.converged
     assert s.params["a"].dtype == s.value.dtype == jnp.float32
     np.testing.assert_allclose([s.params[k] for k in "akc"], TRUE, rtol=2e-2)
+
+
+def test_residuals_per_example():
+    """The same J, fit and deviations as by the function of all examples, for one and for two residuals a row."""
+    one = PerExample(decay)
+    np.testing.assert_array_equal(one(TRUE, T, Y), decay(TRUE, T, Y))
+    plain, rows = (_OnVectors(f, lambda x: x, (T, Y), TRUE.dtype) for f in (decay, one))
+    np.testing.assert_allclose(_jacobian(rows, TRUE), jax.jacfwd(plain)(TRUE), rtol=1e-14)
+    fits = [least_squares(LevenbergMarquardt(), f, jnp.ones(3), args=(T, Y)) for f in (decay, one)]
+    np.testing.assert_allclose(fits[1].params, fits[0].params, rtol=1e-12)
+    assert fits[1].evaluations.jacobian == fits[0].evaluations.jacobian > 1
+    deviations = [standard_deviations(f, fits[0].params, args=(T, Y)) for f in (decay, one)]
+    np.testing.assert_allclose(deviations[1], deviations[0], rtol=1e-12)
+
+    def both(p, row, target):
+        return jnp.tanh(p["W"] @ row) - target
+
+    x, unravel = raveled({"W": jnp.ones((2, 3))})
+    f = _OnVectors(PerExample(both), unravel, (J[:, :3], J[:, 2:]), x.dtype)
+    assert f(x).shape == (24,)
+    np.testing.assert_allclose(_jacobian(f, x), jax.jacfwd(f)(x), rtol=1e-14, atol=1e-15)
 
 
 def test_standard_deviations_and_covariance():
