@@ -85,3 +85,35 @@ def with_derivative(derivative: Callable[[Any], Any]) -> Callable[[Callable[...,
         return known
 
     return made
+
+
+def with_rule(rule: Callable[[Any], tuple[Any, Any]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give ``f(s)``, elementwise, the derivative of ``rule(s)``: value and derivative, which share what is costly."""
+
+    def made(f):
+        known = jax.custom_jvp(f)
+
+        def jvp(primals, tangents):
+            value, derivative = rule(*primals)
+            return value, derivative * tangents[0]
+
+        known.defjvp(jvp)
+        return known
+
+    return made
+
+
+def with_curvature(curvature: Callable[[Any], Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give ``rule(s)``, a value and its derivative, the derivative of the second too."""
+
+    def made(rule):
+        known = jax.custom_jvp(rule)
+
+        def jvp(primals, tangents):
+            value, derivative = known(*primals)
+            return (value, derivative), (derivative * tangents[0], curvature(*primals) * tangents[0])
+
+        known.defjvp(jvp)
+        return known
+
+    return made

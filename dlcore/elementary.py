@@ -1,4 +1,4 @@
-r"""Elementary functions to the last bits, in float32 and float64, where XLA's own lose some.
+r"""Elementary functions to the last bits, in float32 and float64, where XLA's own lose some or take long.
 
 Elementwise, [...] -> [...], dtype kept; TypeError for an integer input.
 """
@@ -7,18 +7,33 @@ import functools
 import math
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from dlcore.contracts import Array, elementwise, with_derivative
+
+# (e^r - 1 - r) / r^2 for |r| <= ln(2) / 2 by powers of r: minimax with 50 digits, to 2^-28 of e^r
+_EXP_SERIES = (0.4999999343, 0.166665204, 0.04166839052, 0.008368744904, 0.001381455364)
+_LN2, _LN2_REST = 0.693359375, -2.1219444005469058e-4  # ten bits: their products with small integers are exact
 
 
 @elementwise
 @with_derivative(jnp.exp)
 def expm1(x):
     r"""$e^x - 1$."""
-    terms = 10 if bits(x) == 32 else 17
-    near = polynomial(jnp.clip(x, -0.7, 0.7), [1 / math.factorial(k) for k in range(2, terms + 1)])
-    return jnp.where(jnp.abs(x) < 0.7, x + x * x * near, jnp.exp(x) - 1)
+    low = ~(x > 64)
+    return jnp.where(low, expm1_below(jnp.where(low, x, 0)), jnp.exp(x))
+
+
+@with_derivative(jnp.exp)
+def expm1_below(x: Array) -> Array:
+    r"""$e^x - 1$, $x \le 64$."""
+    if bits(x) == 64:
+        near = polynomial(jnp.clip(x, -0.7, 0.7), [1 / math.factorial(k) for k in range(2, 18)])
+        return jnp.where(jnp.abs(x) < 0.7, x + x * x * near, jnp.exp(x) - 1)
+    power, u = _exp_parts(jnp.where(x < -64, -64, x), 0)
+    return power * u + (power - 1)
 
 
 @elementwise
@@ -40,19 +55,41 @@ def _sech2_slope(s) -> Array:
 @elementwise
 @with_derivative(_tanh_slope)
 def tanh(s):
-    r"""$\tanh s = (1 - e^{-2s}) / (1 + e^{-2s})$, near 0 by its Taylor series."""
-    near = s * polynomial(jnp.square(jnp.clip(s, -0.35, 0.35)), _tanh_series(6 if bits(s) == 32 else 13))
-    e, _ = decay(2 * jnp.abs(s))
-    far = (1 - e) / (1 + e)
-    return jnp.where(jnp.abs(s) < 0.35, near, jnp.where(s < 0, -far, far))
+    r"""$\tanh s = (e^{2s} - 1) / (e^{2s} + 1)$."""
+    m = expm1_below(2 * jnp.where(s < -20, -20, jnp.where(s > 20, 20, s)))
+    return m / (m + 2)
 
 
 @elementwise
 @with_derivative(_sech2_slope)
 def sech2(s):
-    r"""$1 - \tanh^2 s = 4 e^{-2|s|} / (1 + e^{-2|s|})^2$, which keeps the digits that $1 - \tanh^2$ loses."""
-    e, again = decay(2 * jnp.abs(s))
-    return (4 * e / jnp.square(1 + e)) * again
+    r"""$1 - \tanh^2 s = (e^{-|s|} (1 + \tanh |s|))^2$, which keeps the digits that $1 - \tanh^2$ loses."""
+    return jnp.square(exp_below(-jnp.abs(s)) * (1 + jnp.abs(tanh(s))))
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def exp_below(x: Array, lift: int = 0) -> Array:
+    r"""$2^k e^x$, $x \le 0$, $k$ = ``lift`` from 0 to 32: a multiple of $e^x$ may be a number where $e^x$ is none."""
+    if bits(x) == 64:
+        return jnp.exp(x) if lift == 0 else (2.0**lift * jnp.exp(x / 2)) * jnp.exp(x / 2)
+    low = -88 - 0.69 * lift
+    power, u = _exp_parts(jnp.where(x < low, low, x), lift)
+    return power * u + power
+
+
+@exp_below.defjvp
+def _exp_below_jvp(lift, primals, tangents):
+    value = exp_below(*primals, lift)
+    return value, value * tangents[0]
+
+
+def _exp_parts(x, lift):
+    r"""$2^{n + k}$ and $e^r - 1$ of $x = n \ln 2 + r$, float32: in half the time of XLA's exponential on CPU."""
+    n = jnp.round(x * (1 / math.log(2)))
+    r = (x - n * _LN2) - n * _LN2_REST
+    exponent = n + np.float32(1.5 * 2**23 + 127 + lift)  # the last bits of this sum are that integer
+    bit_pattern = jax.lax.bitcast_convert_type(exponent, jnp.int32) << 23
+    return jax.lax.bitcast_convert_type(bit_pattern, jnp.float32), r + (r * r) * polynomial(r, _EXP_SERIES)
 
 
 def decay(x: Array) -> tuple[Array, Array]:
@@ -67,17 +104,11 @@ def decay(x: Array) -> tuple[Array, Array]:
 
 def polynomial(x: Array, coefficients: Sequence[float]) -> Array:
     r"""$\sum_k c_k x^k$ by Horner's rule; ``coefficients`` from the lowest power."""
-    return functools.reduce(lambda value, c: value * x + c, reversed(coefficients), jnp.zeros_like(x))
+    return functools.reduce(
+        lambda value, c: value * x + c, reversed(coefficients[:-1]), jnp.full_like(x, coefficients[-1])
+    )
 
 
 def bits(x: Array) -> int:
     """The width of the floating type of ``x``, which decides how many terms a series needs."""
     return jnp.finfo(x.dtype).bits
-
-
-@functools.cache
-def _tanh_series(terms):
-    c = []  # of s, s^3, ...: tanh' = 1 - tanh^2 term by term
-    for n in range(terms):
-        c.append(((n == 0) - sum(c[i] * c[n - 1 - i] for i in range(n))) / (2 * n + 1))
-    return tuple(c)

@@ -4,34 +4,37 @@ import math
 
 import jax.numpy as jnp
 
-from dlcore.contracts import Array, elementwise, with_derivative
-from dlcore.elementary import bits, decay, expm1, polynomial, sech2, tanh
+from dlcore.contracts import Array, elementwise, with_curvature, with_derivative, with_rule
+from dlcore.elementary import bits, exp_below, expm1_below, polynomial, sech2, tanh
 
 _SILU_ZERO = {32: (1.2784645557403564, -1.297928265020314e-8), 64: (1.2784645427610737, 1.094699418309344e-16)}
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
-@elementwise
-@with_derivative(lambda s: sigmoid_grad(s))
-def sigmoid(s):
-    r"""$\sigma(s) = 1 / (1 + e^{-s})$; $\sigma(-s) = 1 - \sigma(s)$."""
-    e = jnp.exp(-jnp.abs(s))
-    above = 1 / (1 + e)
-    return jnp.where(s < 0, e * above, above)
-
-
 def _sigmoid_curvature(s) -> Array:
     return -tanh(s / 2) * sigmoid_grad(s)
 
 
+@with_curvature(_sigmoid_curvature)
+def _sigmoid(s):
+    e = exp_below(-jnp.abs(s))
+    q = e / (1 + e)
+    return jnp.where(s < 0, q, 1 - q), q * (1 - q)
+
+
 @elementwise
-@with_derivative(_sigmoid_curvature)
+@with_rule(_sigmoid)
+def sigmoid(s):
+    r"""$\sigma(s) = 1 / (1 + e^{-s})$; $\sigma(-s) = 1 - \sigma(s)$."""
+    e = exp_below(-jnp.abs(s))
+    return jnp.where(s < 0, e, 1) / (1 + e)
+
+
+@elementwise
 def sigmoid_grad(s):
-    r"""$\sigma(s) \sigma(-s) = e^{-|s|} / (1 + e^{-|s|})^2$; $\sigma (1 - \sigma)$ has no digit left from 17 on."""
-    e = jnp.exp(-jnp.abs(s))
-    above = 1 / (1 + e)
-    return (e * above) * above
+    r"""$\sigma(s) \sigma(-s)$, from the smaller of the two; $\sigma (1 - \sigma)$ has no digit left from 17 on."""
+    return _sigmoid(s)[1]
 
 
 def tanh_grad(s):
@@ -61,43 +64,49 @@ def log_sigmoid_grad(s):
     return sigmoid(-s)
 
 
+def _silu_curvature(s) -> Array:
+    return (2 - jnp.clip(s, -2000, 2000) * tanh(s / 2)) * sigmoid_grad(s)
+
+
+@with_curvature(_silu_curvature)
+def _silu(s):
+    x = jnp.where(jnp.abs(s) > 2000, 2000, jnp.abs(s))
+    e = exp_below(-x, lift=8)
+    q = e / (1 + e / 256)  # 256 sigma(-x)
+    above = 1 - q / 256
+    g = (q * _silu_factor(x, above)) / 256
+    return jnp.where(s < 0, -(x * q) / 256, s * above), jnp.where(s < 0, g, 1 - g)
+
+
 @elementwise
-@with_derivative(lambda s: silu_grad(s))
+@with_rule(_silu)
 def silu(s):
     r"""$s \sigma(s)$, also called swish. Hendrycks & Gimpel 2016; Ramachandran et al. 2017."""
-    e, again = decay(jnp.abs(s))
-    above = 1 / (1 + e)
-    return jnp.where(s < 0, (jnp.maximum(s, -2000) * e) * above * again, s * above)
+    e = exp_below(-jnp.abs(s), lift=8)
+    below = jnp.where(s < -2000, -2000, s) * e
+    return jnp.where(s < 0, below, s) / (1 + e / 256) * jnp.where(s < 0, 1 / 256, 1)
 
 
 @elementwise
-@with_derivative(lambda s: (2 - jnp.clip(s, -2000, 2000) * tanh(s / 2)) * sigmoid_grad(s))
 def silu_grad(s):
-    r"""$\sigma(s) (1 + s \sigma(-s))$.
-
-    With $x = |s|$ it is $g = e^{-x} (1 - x + e^{-x}) / (1 + e^{-x})^2$ for $s < 0$ and $1 - g$ above.
-    """
-    x = jnp.minimum(jnp.abs(s), 2000)
-    e, again = decay(x)
-    above = 1 / (1 + e)
-    below = (e * _silu_factor(x, e)) * (above * above) * again
-    return jnp.where(s < 0, below, 1 - below)
+    r"""$\sigma(s) (1 + s \sigma(-s))$, from $g = \sigma(-x) (1 - x \sigma(x))$ with $x = |s|$: $g$ below, $1 - g$ above 0."""
+    return _silu(s)[1]
 
 
-def _silu_factor(x, e):
-    r"""$1 - x + e^{-x}$; next to its zero $r$, with $d = x - r$, it is $-d (1 + (r - 1)(1 - e^{-d})/d)$."""
+def _silu_factor(x, above):
+    r"""$1 - x \sigma(x)$; next to its zero $r$, with $d = x - r$, it is $-d (1 + (r - 1)(1 - e^{-d})/d) \sigma(x)$."""
     r, r_rest = _SILU_ZERO[bits(x)]
-    d = jnp.clip(x - r, -0.15, 0.15)
-    terms = 6 if bits(x) == 32 else 12
-    slope = 1 + (r - 1) * polynomial(d, [(-1) ** k / math.factorial(k + 1) for k in range(terms)])
-    return jnp.where(jnp.abs(x - r) < 0.15, r_rest * slope - d * slope, (1 - x) + e)
+    d = x - r
+    terms = 5 if bits(x) == 32 else 12
+    slope = above * polynomial(d, [(k == 0) + (r - 1) * (-1) ** k / math.factorial(k + 1) for k in range(terms)])
+    return jnp.where(jnp.abs(d) < 0.15, r_rest * slope - d * slope, 1 - x * above)
 
 
 @elementwise
 def elu(s, alpha=1.0):
     r"""$s$ if $s > 0$, else $\alpha(e^s - 1)$. Clevert et al. 2016, eq. 15."""
     below = jnp.where(s > 0, 0, s)  # e^s of the branch not taken would overflow in the gradient
-    return jnp.where(s > 0, s, alpha * expm1(below))
+    return jnp.where(s > 0, s, alpha * expm1_below(below))
 
 
 @elementwise
