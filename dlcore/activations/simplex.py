@@ -22,7 +22,7 @@ def softmax(s: Array, axis: int = -1) -> Array:
 def _softmax(s, axis):
     e = jnp.exp(s - _largest(s, axis))
     total = jnp.sum(e, axis, keepdims=True)
-    return e / jnp.where(total == 0, 1, total)
+    return e / jnp.maximum(total, 1)  # below 1 where all logits are minus infinity alone
 
 
 @_softmax.defjvp
@@ -48,7 +48,7 @@ def log_softmax(s: Array, axis: int = -1) -> Array:
 def _log_softmax(s, axis):
     d = s - _largest(s, axis)
     total = jnp.sum(jnp.exp(d), axis, keepdims=True)
-    return d - jnp.log(jnp.where(total == 0, 1, total))
+    return d - jnp.log(jnp.maximum(total, 1))
 
 
 @_log_softmax.defjvp

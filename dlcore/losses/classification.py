@@ -101,40 +101,42 @@ def softmax_cross_entropy(
 @jax.custom_jvp
 def _at_index(s, labels):
     r"""$-\ln p_y = \ln (1 + \sum_{j \ne y} e^{s_j - s_y})$, in terms of the largest other logit."""
-    _, total, ahead, rest, _ = _others(s, labels)
-    behind = jnp.exp(jnp.minimum(ahead, 0))
-    small = behind * (1 + rest) * total
-    large = jnp.maximum(total - 1, 0) + jnp.exp(-jnp.maximum(ahead, 0))
-    return jnp.where(ahead < 0, jnp.log1p(small), jnp.maximum(ahead, 0) + jnp.log1p(large))
+    return _loss_and_shares(s, labels)[0]
 
 
 @_at_index.defjvp
 def _at_index_jvp(primals, tangents):
-    (s, labels), (ds, _) = primals, tangents
-    return _at_index(s, labels), jnp.sum(_at_index_grad(s, labels) * ds, axis=-1)
-
-
-def _at_index_grad(s, labels):
     r"""$p_j$ for the others, $-\sum_{j \ne y} p_j$ for the label: $p_y - 1$ would be 0 once $p_y$ rounds to 1."""
-    e, total, ahead, rest, mask = _others(s, labels)
-    behind = jnp.exp(jnp.minimum(ahead, 0)) * (1 + jnp.where(ahead < 0, rest, 0))
-    whole = behind * total + jnp.exp(-jnp.maximum(ahead, 0))
-    unit = behind / jnp.where(total == 0, 1, whole)
-    return jnp.where(mask, -(total * unit)[..., None], e * unit[..., None])
+    (s, labels), (ds, _) = primals, tangents
+    loss, others, missed = _loss_and_shares(s, labels)
+    slopes = others - jnp.where(index_mask(s, labels), missed[..., None], 0)
+    return loss, jnp.sum(slopes * ds, axis=-1)
 
 
-def _others(s, labels):
-    """Of the logits beside the label's: e^{s - largest}, their sum, the largest less the label's and its rounding."""
-    mask = index_mask(s, labels)
-    others = jnp.where(mask, -jnp.inf, s)
-    low = jnp.finfo(s.dtype).min
-    m = jnp.maximum(jnp.max(others, axis=-1, initial=-jnp.inf), low)
-    own = jnp.sum(jnp.where(mask, s, 0), axis=-1)
+def _loss_and_shares(s, labels):
+    """The loss, the probabilities of the other classes [..., c], 0 at the label, and their sum [...]."""
+    others = jnp.where(index_mask(s, labels), -jnp.inf, s)
+    m = jnp.maximum(jnp.max(others, axis=-1, initial=-jnp.inf), jnp.finfo(s.dtype).min)
     e = jnp.exp(others - m[..., None])
-    ahead = m - own
-    back = ahead - m
-    rest = (m - (ahead - back)) - (own + back)  # Knuth's two-sum
-    return e, jnp.sum(e, axis=-1), ahead, jnp.where(jnp.abs(ahead) < 1e4, rest, 0), mask
+    total = jnp.sum(e, axis=-1)
+    ahead, rest = _difference(m, _own(s, labels))
+    behind, own = jnp.exp(jnp.minimum(ahead, 0)) * (1 + rest), jnp.exp(-jnp.maximum(ahead, 0))
+    more = jnp.where(ahead < 0, behind * total, jnp.maximum(total - 1, 0) + own)
+    unit = behind / jnp.where(total == 0, 1, behind * total + own)
+    return jnp.maximum(ahead, 0) + jnp.log1p(more), e * unit[..., None], total * unit
+
+
+def _own(s, labels):
+    if not s.shape[-1]:
+        return jnp.zeros(s.shape[:-1], s.dtype)
+    return jnp.take_along_axis(s, labels[..., None], axis=-1, mode="clip")[..., 0]
+
+
+def _difference(a, b):
+    """a - b and, where it is below 0, its rounding error: Knuth's two-sum."""
+    d = a - b
+    back = d - a
+    return d, jnp.where((d < 0) & (d > -1e4), (a - (d - back)) - (b + back), 0)
 
 
 def hinge(scores: Array, labels: Array) -> Array:
