@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from dlcore.activations import log_softmax, relu, sigmoid, softplus
+from dlcore.activations import relu, sigmoid, softplus
 from dlcore.contracts import Array, Scalar, at_least_f32, in_dtype_of
 from dlcore.elementary import log1p
 from dlcore.losses.labels import are_indices, distributions, index_mask, is_class, side, yes_or_no
@@ -83,9 +83,9 @@ def softmax_cross_entropy(
 ) -> Array:
     r"""$-\sum_k w_k y_k \ln p_k$ with $p$ = ``softmax(logits)``: logits [..., c] -> [...].
 
-    ``class_weights`` w [c]; ``label_smoothing`` $\alpha$ puts $(1 - \alpha) y_k + \alpha / c$ for $y_k$. With indices
-    and without smoothing, loss and gradient keep their digits where the label's probability rounds to 1. For the mean
-    by weights, ``weighted_mean(losses, class_weights[labels])`` of the losses without weights.
+    ``class_weights`` w [c]; ``label_smoothing`` $\alpha$ puts $(1 - \alpha) y_k + \alpha / c$ for $y_k$. Loss and gradient
+    keep their digits where the label's probability rounds to 1. For the mean by weights,
+    ``weighted_mean(losses, class_weights[labels])`` of the losses without weights.
     """
     smooth: Any = label_smoothing
     if are_indices(logits, labels) and isinstance(smooth, (int, float)) and smooth == 0:
@@ -95,7 +95,7 @@ def softmax_cross_entropy(
         return jnp.where(inside, losses, jnp.nan).astype(logits.dtype)
     s, y = _wide(logits, distributions(logits, labels))
     y = _weighted(_smooth(y, label_smoothing), class_weights)
-    return jnp.sum(_share(y, -log_softmax(s)), axis=-1).astype(logits.dtype)
+    return _of_distribution(s, y).astype(logits.dtype)
 
 
 @jax.custom_jvp
@@ -137,6 +137,38 @@ def _difference(a, b):
     d = a - b
     back = d - a
     return d, jnp.where((d < 0) & (d > -1e4), (a - (d - back)) - (b + back), 0)
+
+
+@jax.custom_jvp
+def _of_distribution(s, y):
+    r"""$-\sum_k y_k \ln p_k = \sum_k y_k \ln (1 + r) - \sum_k y_k d_k$; $d$ and $r$ as in ``_behind_largest``."""
+    return _loss_of_distribution(y, *_behind_largest(s))
+
+
+@_of_distribution.defjvp
+def _of_distribution_jvp(primals, tangents):
+    r"""$p_k \sum_j y_j - y_k$ as $p_k \sum_{j \ne k} y_j - y_k (1 - p_k)$, by $r$ without a loss of digits."""
+    (s, y), (ds, dy) = primals, tangents
+    d, e, r = _behind_largest(s)
+    all_y = jnp.sum(y, axis=-1)
+    slopes = (e * (all_y[..., None] - y) - y * (r[..., None] + (1 - e))) * (1 / (1 + r))[..., None]
+    surprise = jnp.log1p(r)[..., None] - jnp.maximum(d, jnp.finfo(d.dtype).min)  # finite: its share may be 0
+    return _loss_of_distribution(y, d, e, r), jnp.sum(slopes * ds, axis=-1) + jnp.sum(surprise * dy, axis=-1)
+
+
+def _loss_of_distribution(y, d, _, r):
+    return jnp.sum(y, axis=-1) * jnp.log1p(r) - jnp.sum(jnp.where(y == 0, 0, y * d), axis=-1)
+
+
+def _behind_largest(s):
+    r"""Logits less the largest, d [..., c], $e^d$, and the sum $r$ [...] of $e^d$ without the largest one's, which is 1.
+
+    Where r is small, 1 + r - 1 would have lost its digits; where two are the largest, it is not.
+    """
+    d = s - jnp.maximum(jnp.max(s, axis=-1, keepdims=True, initial=-jnp.inf), jnp.finfo(s.dtype).min)
+    e = jnp.exp(d)
+    total = jnp.sum(e, axis=-1)
+    return d, e, jnp.where(total < 1.5, jnp.sum(jnp.where(e < 1, e, 0), axis=-1), total - 1)
 
 
 def hinge(scores: Array, labels: Array) -> Array:
