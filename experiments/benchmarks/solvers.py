@@ -1,16 +1,16 @@
 """The solvers beside their peers: to the same answer, in turn in one run. Time to the end, and to the first answer.
 
-    python -m experiments.benchmarks.solvers [--only softmax lm growth linear] [--rounds 5]
+    python -m experiments.benchmarks.solvers [--only digits mnist lm linear iterative overdetermined growth]
 
-SciPy always, scikit-learn, jaxopt, Optax and Optimistix as far as installed. float64. Every peer runs once in every
-round; the time is the fastest, which other programs disturb least, the ratio that of a peer's time to dlcore's: above 1
-dlcore is the faster. "first" is the first call, compilation included.
+SciPy always, scikit-learn, jaxopt, Optax and Optimistix as far as installed; MNIST where ``DLCORE_DATA`` has it.
+float64. Every peer runs once in every round; the time is the fastest, which other programs disturb least, the ratio
+that of a peer's time to the first row's: above 1 the first row is the faster. "compile" is how much longer the first
+call took.
 """
 
 import argparse
 import functools
-import importlib
-import importlib.util
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -18,8 +18,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 import scipy.linalg
 import scipy.optimize
+import scipy.sparse.linalg
 
 from dlcore.solvers import (
     BFGS,
@@ -34,128 +36,17 @@ from dlcore.solvers import (
     LevenbergMarquardt,
     Newton,
     NonlinearCG,
+    NormalEquations,
     PerExample,
     incomplete_cholesky,
     least_squares,
     minimize,
     solve,
 )
+from experiments.benchmarks.race import peer, race
+from experiments.benchmarks.softmax import softmax
 
-TOLERANCE = 1e-6  # of the gradient, for the softmax regression
-PENALTY = 1e-4
 LM_STEPS = 200
-
-
-def peer(name: str) -> Any:
-    """The package, or None where it is not installed."""
-    return importlib.import_module(name) if importlib.util.find_spec(name) else None
-
-
-def race(title: str, peers: dict[str, Callable], quality: Callable, rounds: int) -> None:
-    """Prints a row for each peer: first call, fastest of the rounds, ratio to the first peer, and its ``quality``."""
-    first, times, found = {}, {name: [] for name in peers}, {}
-    for name, run in peers.items():
-        begin = time.perf_counter()
-        found[name] = jax.block_until_ready(run())
-        first[name] = time.perf_counter() - begin
-    for _ in range(rounds):
-        for name, run in peers.items():
-            begin = time.perf_counter()
-            jax.block_until_ready(run())
-            times[name].append(time.perf_counter() - begin)
-    fastest = {name: min(t) for name, t in times.items()}
-    own = next(iter(fastest.values()))
-    print(f"\n{title}\n{'':34}{'first':>10}{'fastest':>12}{'ratio':>8}")
-    for name, best in fastest.items():
-        row = f"{name:34}{first[name]:>9.2f}s{1e3 * best:>10.2f}ms{best / own:>8.2f}"
-        print(f"{row}  {quality(found[name])}", flush=True)
-
-
-def softmax_problem():
-    """Mean cross entropy of digits with an l2 penalty; weights [64, 10] and biases [10] are one vector."""
-    from sklearn.datasets import load_digits
-
-    X, y = load_digits(return_X_y=True)
-    X = jnp.asarray(X / 16)
-    onehot = jax.nn.one_hot(y, 10, dtype=X.dtype)
-
-    def f(w, X, onehot):
-        W, b = w[:640].reshape(64, 10), w[640:]
-        logits = X @ W + b[None, :]
-        entropy = jnp.mean(jax.nn.logsumexp(logits, axis=1) - jnp.sum(onehot * logits, axis=1))
-        return entropy + PENALTY / 2 * jnp.sum(W**2)
-
-    return f, jnp.zeros(650), X, onehot, y
-
-
-def softmax_by_optax(f, x0, X, onehot):
-    """Optax's L-BFGS in the loop of its documentation."""
-    import optax
-
-    def loss(w):
-        return f(w, X, onehot)
-
-    rule = optax.lbfgs()
-    value_and_grad = optax.value_and_grad_from_state(loss)
-
-    def step(carry):
-        w, state = carry
-        value, g = value_and_grad(w, state=state)
-        updates, state = rule.update(g, state, w, value=value, grad=g, value_fn=loss)
-        return optax.apply_updates(w, updates), state
-
-    def going(carry):
-        state = carry[1]
-        count, g = optax.tree.get(state, "count"), optax.tree.get(state, "grad")
-        return (count == 0) | ((count < 1000) & (jnp.max(jnp.abs(g)) > TOLERANCE))
-
-    return jax.lax.while_loop(going, step, (x0, rule.init(x0)))[0]
-
-
-def softmax(rounds: int) -> None:
-    f, x0, X, onehot, labels = softmax_problem()
-    own = [LBFGS(memory=m, gradient_tolerance=TOLERANCE) for m in (10, 20)]
-    peers: dict[str, Callable] = {
-        f"dlcore LBFGS, memory {m.memory}": lambda m=m: minimize(m, f, x0, args=(X, onehot)).params for m in own
-    }
-    if (jaxopt := peer("jaxopt")) is not None:
-        solver = jaxopt.LBFGS(f, tol=TOLERANCE, maxiter=1000)
-        by_jaxopt = jax.jit(lambda X, onehot: solver.run(x0, X, onehot).params)
-        peers["jaxopt LBFGS"] = lambda: by_jaxopt(X, onehot)
-    if peer("optax") is not None:
-        by_optax = jax.jit(functools.partial(softmax_by_optax, f))
-        peers["Optax lbfgs"] = lambda: by_optax(x0, X, onehot)
-    if (optimistix := peer("optimistix")) is not None:
-        search = optimistix.LBFGS(rtol=TOLERANCE, atol=TOLERANCE)
-        by_optimistix = jax.jit(
-            lambda X, onehot: optimistix.minimise(lambda w, a: f(w, *a), search, x0, (X, onehot), max_steps=1000).value
-        )
-        peers["Optimistix LBFGS"] = lambda: by_optimistix(X, onehot)
-    both = jax.jit(jax.value_and_grad(f))
-
-    def by_scipy():
-        def value_and_grad(w):
-            value, g = both(w, X, onehot)
-            return float(value), np.asarray(g)
-
-        options = {"gtol": TOLERANCE, "ftol": 0, "maxiter": 1000, "maxfun": 2000}
-        return scipy.optimize.minimize(value_and_grad, x0, jac=True, method="L-BFGS-B", options=options).x
-
-    peers["SciPy L-BFGS-B, jitted gradient"] = by_scipy
-    if peer("sklearn") is not None:
-        from sklearn.linear_model import LogisticRegression
-
-        rows = np.asarray(X)
-        model = LogisticRegression(C=1 / (PENALTY * len(rows)), tol=TOLERANCE, max_iter=1000)
-        peers["scikit-learn LogisticRegression"] = lambda: np.concatenate(
-            [(fitted := model.fit(rows, labels)).coef_.T.ravel(), fitted.intercept_]
-        )
-
-    def quality(w):
-        value, g = both(jnp.asarray(w), X, onehot)
-        return f"value {float(value):.9f}, gradient {float(jnp.max(jnp.abs(g))):.1e}"
-
-    race("L-BFGS, l2 softmax regression, digits, to one gradient norm", peers, quality, rounds)
 
 
 def residual(p, x, y):
@@ -217,19 +108,26 @@ def rosenbrock(x):
     return jnp.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
 
+def second_difference(x):
+    return 2 * x - jnp.pad(x[1:], (0, 1)) - jnp.pad(x[:-1], (1, 0))
+
+
 def growth(rounds: int) -> None:
     """Time of a step as the number of parameters and of residuals grows."""
     print(f"\n{'time of a step':34}{'n or m':>10}{'first':>10}{'step':>12}")
     for method, sizes in [
-        (LBFGS, (10, 1000, 100_000)),
-        (NonlinearCG, (10, 1000, 100_000)),
+        (LBFGS, (10, 100, 1000, 10_000, 100_000)),
+        (NonlinearCG, (10, 100, 1000, 10_000, 100_000)),
         (BFGS, (10, 100, 1000, 2000)),
-        (Newton, (10, 100, 1000)),
+        (Newton, (10, 100, 1000, 2000)),
     ]:
         for n in sizes:
             fit = functools.partial(minimize, method(max_steps=20), rosenbrock, jnp.full(n, -0.5))
             _print_step(method.__name__, n, fit, rounds)
-    for m in (10**3, 10**4, 10**5):
+    for n in (10, 100, 1000, 10_000, 100_000):
+        fit = functools.partial(solve, CG(tolerance=0.0, max_steps=20), second_difference, jnp.ones(n))
+        _print_step("CG, by products", n, fit, rounds)
+    for m in (10**3, 10**4, 10**5, 10**6):
         x0, x, y = network_fit(m)
         f = PerExample(residual)
         fit = functools.partial(least_squares, LevenbergMarquardt(max_steps=20), f, x0, args=(x, y))
@@ -247,29 +145,86 @@ def _print_step(name, size, fit, rounds):
 
 
 def linear(rounds: int) -> None:
-    n = 500
+    by_lu = jax.jit(jnp.linalg.solve)
+    by_cholesky = jax.jit(functools.partial(jax.scipy.linalg.solve, assume_a="pos"))
+    positive = functools.partial(scipy.linalg.solve, assume_a="pos")
+    for n in (500, 2000):
+        A, b = dominant_system(n)
+        for title, runs in {
+            f"LU, n = {n}; condition number by dlcore alone": {
+                "dlcore LU()": lambda A, b: solve(LU(), A, b).params,
+                "jax.numpy.linalg.solve": by_lu,
+                "numpy.linalg.solve": np.linalg.solve,
+            },
+            f"Cholesky, n = {n}; condition number by dlcore and SciPy": {
+                "dlcore Cholesky()": lambda A, b: solve(Cholesky(), A, b).params,
+                "jax.scipy.linalg.solve, pos": by_cholesky,
+                "scipy.linalg.solve, pos": positive,
+            },
+        }.items():
+            race(title, _on(runs, A, b), accuracy(A, b), rounds)
+
+
+def _on(runs: dict[str, Callable], A: jax.Array, b: jax.Array) -> dict[str, Callable]:
+    """``runs`` on one system, NumPy's and SciPy's on arrays of theirs."""
+    own = np.asarray(A), np.asarray(b)
+    return {
+        name: functools.partial(run, *(own if name.startswith(("numpy", "scipy")) else (A, b)))
+        for name, run in runs.items()
+    }
+
+
+def dominant_system(n):
+    """A random positive definite matrix whose diagonal dominates, and a right-hand side."""
     half = np.random.default_rng(0).normal(size=(n, n))
     A = jnp.asarray(half @ half.T / n + np.eye(n))
-    A = A + jnp.diag(jnp.sum(jnp.abs(A), axis=1))
-    b = jnp.asarray(np.random.default_rng(1).normal(size=n))
-    rows, response = np.asarray(A), np.asarray(b)
-    methods = [LU(), Cholesky(), QR(), CG(), PCG(), PCG(preconditioner=incomplete_cholesky), Jacobi(), GaussSeidel()]
-    peers: dict[str, Callable] = {repr(m): lambda m=m: solve(m, A, b).params for m in methods}
-    by_cg = jax.jit(lambda A, b: jax.scipy.sparse.linalg.cg(A, b, tol=1e-10)[0])
-    by_lu, by_cholesky = jax.jit(jnp.linalg.solve), jax.jit(functools.partial(jax.scipy.linalg.solve, assume_a="pos"))
-    peers["jax.scipy cg"] = lambda: by_cg(A, b)
-    peers["jax.numpy.linalg.solve"] = lambda: by_lu(A, b)
-    peers["jax.scipy.linalg.solve, pos"] = lambda: by_cholesky(A, b)
-    peers["numpy.linalg.solve"] = lambda: np.linalg.solve(rows, response)
-    peers["scipy.linalg.solve, pos"] = lambda: scipy.linalg.solve(rows, response, assume_a="pos")
+    return A + jnp.diag(jnp.sum(jnp.abs(A), axis=1)), jnp.asarray(np.random.default_rng(1).normal(size=n))
+
+
+def accuracy(A, b):
+    return lambda x: f"residual {float(jnp.linalg.norm(b - A @ jnp.asarray(x))):.1e}"
+
+
+def iterative(rounds: int) -> None:
+    """Poisson's equation on a square, five-point formula: the matrix of the textbooks, condition number about 560."""
+    side = 35
+    line = 2 * np.eye(side) - np.eye(side, k=1) - np.eye(side, k=-1)
+    A = jnp.asarray(np.kron(line, np.eye(side)) + np.kron(np.eye(side), line))
+    b = jnp.ones(side**2)
+    methods = [CG(), PCG(preconditioner=incomplete_cholesky), GaussSeidel(), Jacobi()]
+    runs: dict[str, Callable] = {f"dlcore {m!r}": lambda A, b, m=m: solve(m, A, b).params for m in methods}
+    runs["jax.scipy.sparse.linalg.cg"] = jax.jit(lambda A, b: jax.scipy.sparse.linalg.cg(A, b, tol=1e-10)[0])
+    runs["scipy.sparse.linalg.cg"] = lambda A, b: scipy.sparse.linalg.cg(A, b, rtol=1e-10)[0]
+    race(f"Iterations, n = {side**2}, Poisson's equation, a dense matrix", _on(runs, A, b), accuracy(A, b), rounds)
+
+
+def overdetermined(rounds: int) -> None:
+    rng = np.random.default_rng(0)
+    A, b = jnp.asarray(rng.normal(size=(20_000, 100))), jnp.asarray(rng.normal(size=20_000))
+    gelsy: Any = functools.partial(scipy.linalg.lstsq, lapack_driver="gelsy")
+    runs: dict[str, Callable] = {
+        "dlcore QR()": lambda A, b: solve(QR(), A, b).params,
+        "dlcore NormalEquations()": lambda A, b: solve(NormalEquations(), A, b).params,
+        "jax.numpy.linalg.lstsq": jax.jit(lambda A, b: jnp.linalg.lstsq(A, b)[0]),
+        "numpy.linalg.lstsq": lambda A, b: np.linalg.lstsq(A, b)[0],
+        "scipy.linalg.lstsq, gelsy": lambda A, b: gelsy(A, b)[0],
+    }
 
     def quality(x):
-        return f"residual {float(jnp.linalg.norm(b - A @ jnp.asarray(x))):.1e}"
+        return f"slope {float(jnp.max(jnp.abs(A.T @ (b - A @ jnp.asarray(x))))):.1e}"
 
-    race(f"Linear systems, n = {n}, diagonally dominant and positive definite", peers, quality, rounds)
+    race("Linear least squares, 20000 x 100", _on(runs, A, b), quality, rounds)
 
 
-PARTS = {"softmax": softmax, "lm": levenberg_marquardt, "growth": growth, "linear": linear}
+PARTS = {
+    "digits": functools.partial(softmax, "digits", "digits", 1797, 16, 1e-6),
+    "mnist": functools.partial(softmax, "10000 of MNIST", "mnist", 10_000, 255, 1e-5),
+    "lm": levenberg_marquardt,
+    "linear": linear,
+    "iterative": iterative,
+    "overdetermined": overdetermined,
+    "growth": growth,
+}
 
 
 def main() -> None:
@@ -277,8 +232,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
+    print(f"{jax.devices()[0].device_kind}, jax {jax.__version__}, SciPy {scipy.__version__}, float64")
     for name in args.only:
-        PARTS[name](args.rounds)
+        if name == "mnist" and "DLCORE_DATA" not in os.environ:
+            print("\nno MNIST: DLCORE_DATA is not set")
+        else:
+            PARTS[name](args.rounds)
 
 
 if __name__ == "__main__":
