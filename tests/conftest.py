@@ -13,6 +13,17 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_num_cpu_devices", 8)
 
 
+@pytest.fixture(scope="module")
+def quick_compilation():
+    """For files that wait for the compiler most of the time, and whose answers do not depend on how well it works.
+
+    What counts ulp is compiled as users have it.
+    """
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture
 def data_dir():
     """The folder of optional data; a test that needs it is skipped where it is not given."""

@@ -44,19 +44,11 @@ from dlcore.models import (
 from dlcore.solvers import LBFGS, QR, GradientDescent, Newton, NormalEquations, standard_errors
 from experiments.nist_problems import read_logistic
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
 
 RNG = np.random.default_rng(0)
 CORNERS = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR = jnp.array([-1.0, 1.0, 1.0, -1.0])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compilation():
-    """Compiling takes most of the time of these tests, and the answers do not depend on how well it is done."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def table(name, standardised=True):

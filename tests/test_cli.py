@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -141,7 +142,7 @@ def refused(folder, words, say, monkeypatch, capsys):
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_a_readable_run(tmp_path):
-    command = [sys.executable, "-m", "dlcore", "recipe", "wine", "--out", "run", "--epochs", "20000", "--seeds", "2"]
+    command = [sys.executable, "-m", "dlcore", "recipe", "wine", "--out", "run", "--epochs", "4000", "--seeds", "2"]
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
@@ -152,11 +153,12 @@ def test_ctrl_c_leaves_a_readable_run(tmp_path):
         process.send_signal(signal.SIGINT)
         # Python drops an interrupt that comes in a callback of the garbage collector, as JAX has one: press again
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=15)
+            process.wait(timeout=5)
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
         assert process.wait(timeout=240) == 130, rest
-    assert "Traceback" not in rest
+    dropped = r"Exception ignored .*?\nKeyboardInterrupt: *\n"
+    assert "Traceback" not in re.sub(dropped, "", rest, flags=re.DOTALL)
     run = tmp_path / "run"
     assert json.loads((run / "status.json").read_text())["status"] == "interrupted"
     assert "Sanity" in (run / "report.html").read_text()

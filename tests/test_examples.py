@@ -15,17 +15,9 @@ from dlcore.optimizers import SGD
 from dlcore.training import advance, start
 from experiments import decisions, universal_approximation, will_i_pass
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
 
 KEY = jax.random.key(0)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compilation():
-    """Compiling takes most of the time of these tests, and the answers do not depend on how well it is done."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def in_float64(examples):

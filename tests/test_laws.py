@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import pkgutil
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,17 +19,11 @@ import dlcore
 from tests.laws import CASES, EXEMPT, KINDS, ROOMS
 from tests.laws.objects import two_steps
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 TABLE = {
     f"{place}.{name}": case for place, row in CASES.items() for names, case in row.items() for name in names.split()
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _quick_compilation():
-    """Compiling takes most of the time of these tests, and laws do not depend on how well it is done."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def public():
@@ -48,6 +43,7 @@ def public():
 
 
 PUBLIC = public()
+quick = functools.partial(jax.jit, compiler_options={"xla_cpu_use_fusion_emitters": False})
 
 
 def thing_of(name):
@@ -57,7 +53,12 @@ def thing_of(name):
 
 def function_of(name):
     """What the laws speak of: pure, of the case's arguments and then its numbers."""
-    return functools.partial(TABLE[name].apply, thing_of(name))
+    case, thing = TABLE[name], thing_of(name)
+
+    def called(*args):
+        return case.apply(thing, *args)
+
+    return called
 
 
 def examples(name, count=3):
@@ -120,20 +121,14 @@ def test_no_exemption_is_idle_or_without_a_reason():
 
 @pytest.mark.parametrize("name", TABLE)
 def test_jit_vmap_and_loop_agree_with_one_trace(name):
-    f, traces = function_of(name), 0
-
-    def counted(*args):
-        nonlocal traces
-        traces += 1
-        return f(*args)
-
+    f = function_of(name)
     given = [as_arrays(args) for args in examples(name)]
-    jitted = jax.jit(counted)
+    chex.clear_trace_counter()
+    jitted = quick(chex.assert_max_traces(f, n=1))
     one_by_one = [jitted(*args) for args in given]
-    assert traces == 1
     assert_close(f(*given[0]), one_by_one[0])
     stack = jax.tree.map(lambda *a: jnp.stack(a), *given)
-    assert_close(jax.jit(jax.vmap(f))(*stack), jax.tree.map(lambda *a: jnp.stack(a), *one_by_one))
+    assert_close(quick(jax.vmap(f))(*stack), jax.tree.map(lambda *a: jnp.stack(a), *one_by_one))
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -169,7 +164,7 @@ def test_forward_and_reverse_derivatives_agree_and_second_ones_are_finite(name):
 
     xs = [flat[i] for i in moving]
     vs, ws = random_like(xs, 1), random_like(jax.eval_shape(f, xs), 2)
-    forward, reverse, second = map(float, jax.jit(derivatives)(xs, vs, ws))
+    forward, reverse, second = map(float, quick(derivatives)(xs, vs, ws))
     assert np.isfinite([forward, second]).all()
     np.testing.assert_allclose(reverse, forward, rtol=1e-6, atol=1e-6)
 
@@ -197,7 +192,7 @@ def test_finite_in_is_finite_out_over_the_float_range(name):
         y, pull = jax.vjp(lambda x: function_of(name)(x, *rest), x)
         return y, pull(jax.tree.map(jnp.ones_like, y))[0]
 
-    y, slope = jax.jit(value_and_slope)(first, *rest, *map(np.float32, case.numbers))
+    y, slope = quick(value_and_slope)(first, *rest, *map(np.float32, case.numbers))
     for what, values in {"value": y, "slope": slope}.items():
         for a in arrays_of(values):
             bad = ~np.isfinite(a.reshape(len(first), -1)).all(axis=1)
