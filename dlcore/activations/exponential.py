@@ -89,7 +89,7 @@ def silu(s):
 
 @elementwise
 def silu_grad(s):
-    r"""$\sigma(s) (1 + s \sigma(-s))$, from $g = \sigma(-x) (1 - x \sigma(x))$ with $x = |s|$: $g$ below, $1 - g$ above 0."""
+    r"""$\sigma(s) (1 + s \sigma(-s))$: $g = \sigma(-x) (1 - x \sigma(x))$, $x = |s|$, if $s < 0$, else $1 - g$."""
     return _silu(s)[1]
 
 

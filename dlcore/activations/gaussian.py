@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlcore.contracts import Array, elementwise, with_derivative
-from dlcore.elementary import bits, decay, polynomial
+from dlcore.elementary import bits, exp_below, polynomial
 
 # Chebyshev coefficients in t = (x - 4) / (x + 4), x >= 0, of the two smooth functions named; computed with 40 digits.
 _TAIL = (  # (x + 4) e^{x^2/2} Q(x), where Q is the upper tail of the standard normal distribution
@@ -87,10 +87,8 @@ def _bell(s):
 @with_derivative(lambda s: gelu_grad(s))
 def gelu(s):
     r"""$s \Phi(s)$, $\Phi$ the standard normal CDF. Hendrycks & Gimpel 2016. Without their tanh approximation."""
-    x = jnp.minimum(jnp.abs(s), _EDGE)
-    v = x / (1 + x / 4)
-    t = v / 2 - 1  # this way, its rounding error vanishes with x
-    tail = polynomial(t, _monomials(_TAIL, 12 if bits(x) == 32 else 25))
+    x, v = _size(s)
+    tail = polynomial(v / 2 - 1, _monomials(_TAIL, 10 if bits(x) == 32 else 25))
     below = _times_bell(v * tail / 4, x)
     return jnp.where(s < 0, -below, s - below)
 
@@ -99,24 +97,31 @@ def gelu(s):
 @with_derivative(lambda s: (2 - jnp.clip(s, -_EDGE, _EDGE) ** 2) * _bell(s) / math.sqrt(2 * math.pi))
 def gelu_grad(s):
     r"""$\Phi(s) + s \phi(s)$; its zero at -0.7518 is factored out, so that the digits next to it are exact too."""
-    x = jnp.minimum(jnp.abs(s), _EDGE)
+    x, v = _size(s)
     zero, zero_rest = _ZERO[bits(s)]
-    slope = polynomial(2 * (x / (x + 4)) - 1, _monomials(_SLOPE, 10 if bits(s) == 32 else 23))
+    slope = polynomial(v / 2 - 1, _monomials(_SLOPE, 9 if bits(s) == 32 else 23))
     w = (x - zero) * slope - zero_rest * slope
     below = _times_bell(w, x)
     return jnp.where(s < 0, below, 1 - below)
 
 
+def _size(s):
+    """x = |s| and v with t = v / 2 - 1, whose rounding error, this way, vanishes with x."""
+    x = jnp.where(jnp.abs(s) > _EDGE, _EDGE, jnp.abs(s))
+    return x, x / (1 + x / 4)
+
+
 def _times_bell(w, x):
     square, rest = _square(x)
-    e, again = decay(square / 2)
-    return (e * (w - w * (rest / 2))) * again
+    return exp_below(-square / 2, lift=8) * (w - w * (rest / 2)) / 256
 
 
 def _square(x):
     """x^2 and what its rounding left over, which would cost e^{-x^2/2} forty ulp in the tail. Dekker 1971."""
     square = x * x
-    high = jax.lax.reduce_precision(x, *((8, 11) if bits(x) == 32 else (11, 25)))
+    whole, low = (jnp.int32, 12) if bits(x) == 32 else (jnp.int64, 27)
+    cut = jax.lax.bitcast_convert_type(x, whole) & np.asarray(-1 << low, whole)
+    high = jax.lax.bitcast_convert_type(cut, x.dtype)
     return square, (high * high - square) + (x - high) * (x + high)
 
 

@@ -83,8 +83,8 @@ def softmax_cross_entropy(
 ) -> Array:
     r"""$-\sum_k w_k y_k \ln p_k$ with $p$ = ``softmax(logits)``: logits [..., c] -> [...].
 
-    ``class_weights`` w [c]; ``label_smoothing`` $\alpha$ puts $(1 - \alpha) y_k + \alpha / c$ for $y_k$. Loss and gradient
-    keep their digits where the label's probability rounds to 1. For the mean by weights,
+    ``class_weights`` w [c]; ``label_smoothing`` $\alpha$ puts $(1 - \alpha) y_k + \alpha / c$ for $y_k$. Loss and
+    gradient keep their digits where the label's probability rounds to 1. For the mean by weights,
     ``weighted_mean(losses, class_weights[labels])`` of the losses without weights.
     """
     smooth: Any = label_smoothing
@@ -161,7 +161,7 @@ def _loss_of_distribution(y, d, _, r):
 
 
 def _behind_largest(s):
-    r"""Logits less the largest, d [..., c], $e^d$, and the sum $r$ [...] of $e^d$ without the largest one's, which is 1.
+    r"""Logits less the largest, d [..., c]; $e^d$; and the sum $r$ [...] of $e^d$ without the largest one's, 1.
 
     Where r is small, 1 + r - 1 would have lost its digits; where two are the largest, it is not.
     """
