@@ -26,8 +26,9 @@ def expm1(x):
     return jnp.where(low, expm1_below(jnp.where(low, x, 0)), jnp.exp(x))
 
 
+@elementwise
 @with_derivative(jnp.exp)
-def expm1_below(x: Array) -> Array:
+def expm1_below(x):
     r"""$e^x - 1$, $x \le 64$."""
     if bits(x) == 64:
         near = polynomial(jnp.clip(x, -0.7, 0.7), [1 / math.factorial(k) for k in range(2, 18)])
@@ -67,9 +68,14 @@ def sech2(s):
     return jnp.square(exp_below(-jnp.abs(s)) * (1 + jnp.abs(tanh(s))))
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
-def exp_below(x: Array, lift: int = 0) -> Array:
+@elementwise
+def exp_below(x, lift=0):
     r"""$2^k e^x$, $x \le 0$, $k$ = ``lift`` from 0 to 32: a multiple of $e^x$ may be a number where $e^x$ is none."""
+    return _exp_below(x, lift)
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
+def _exp_below(x, lift):
     if bits(x) == 64:
         return jnp.exp(x) if lift == 0 else (2.0**lift * jnp.exp(x / 2)) * jnp.exp(x / 2)
     low = -88 - 0.69 * lift
@@ -77,9 +83,9 @@ def exp_below(x: Array, lift: int = 0) -> Array:
     return power * u + power
 
 
-@exp_below.defjvp
+@_exp_below.defjvp
 def _exp_below_jvp(lift, primals, tangents):
-    value = exp_below(*primals, lift)
+    value = _exp_below(*primals, lift)
     return value, value * tangents[0]
 
 

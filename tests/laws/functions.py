@@ -46,7 +46,9 @@ FUNCTIONS: dict[str, dict[str, Case]] = {
     "elementary": {
         "expm1": ELEMENTWISE._replace(until=88),  # e^89 overflows float32
         "tanh sech2": ELEMENTWISE,
+        "expm1_below": ELEMENTWISE._replace(until=64),
         "log1p decay": POSITIVE,
+        "exp_below": POSITIVE._replace(call=lambda f, x: f(-x)),
         "polynomial": ELEMENTWISE._replace(call=lambda f, x: f(x, [1.0, -2.0, 0.5]), until=SQUARES),
     },
     "activations.exponential": {
