@@ -27,6 +27,8 @@ from dlcore.backprop import (
     squared_error_head,
 )
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 
 def mlp(*widths, seed=0, dtype=float):
     rng = np.random.default_rng(seed)

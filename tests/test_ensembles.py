@@ -26,7 +26,7 @@ from dlcore.tuning import (
 )
 from tests.problems import blobs, small_setup
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
 
 KEY = jax.random.key(7)
 DATA = blobs()

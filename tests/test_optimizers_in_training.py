@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 from dlcore.interop.optax import from_optax
 from dlcore.optimizers import (
@@ -25,6 +26,8 @@ from dlcore.pytrees import replace
 from dlcore.schedules import Cosine, Exponential, Warmup
 from dlcore.training import train
 from tests.problems import blobs, small_setup
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 KEY = jax.random.key(3)
 DATA = blobs()

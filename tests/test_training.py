@@ -21,6 +21,8 @@ from dlcore.training import train as train_eagerly
 from dlcore.tuning import grid, sweep
 from tests.problems import blobs, small_setup
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KEY = jax.random.key(3)
 train = jax.jit(train_eagerly)
 DATA = blobs()

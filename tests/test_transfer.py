@@ -16,6 +16,8 @@ from dlcore.training import Inference, advance, as_arrays, evaluate, fit, start,
 from dlcore.training import train as train_eagerly
 from tests.problems import blobs, small_setup
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KEY = jax.random.key(2)
 NEW = jax.random.key(3)
 DATA = blobs()

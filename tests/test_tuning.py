@@ -16,6 +16,8 @@ from dlcore.training import train as train_eagerly
 from dlcore.tuning import Rows, Study, assign, axes_of, grid, plan_of, refine, sweep
 from tests.problems import blobs, small_setup
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KEY = jax.random.key(5)
 TWO = jax.devices()[:2]
 train = jax.jit(train_eagerly)
