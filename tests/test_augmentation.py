@@ -27,7 +27,7 @@ from dlcore.pytrees import replace
 from dlcore.training import train
 from tests.problems import blobs, small_setup
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
 
 KEY = jax.random.key(11)
 IMAGE = jnp.asarray(np.random.default_rng(0).normal(size=(5, 7, 2)))

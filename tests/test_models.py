@@ -38,6 +38,8 @@ from dlcore.models import (
 from dlcore.training import train
 from tests.problems import blobs, small_setup
 
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
 KEY = jax.random.key(0)
 
 
