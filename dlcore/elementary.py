@@ -108,6 +108,19 @@ def decay(x: Array) -> tuple[Array, Array]:
     return e, jnp.where(deep, e, 1)
 
 
+def product(a: Array, b: Array) -> tuple[Array, Array]:
+    r"""$ab$ and what its rounding left over. Dekker 1971, with the digits cut by a mask."""
+    ab, high_a, high_b = a * b, _high(a), _high(b)
+    return ab, (high_a * high_b - ab) + (high_a * (b - high_b) + (a - high_a) * b)
+
+
+def _high(x):
+    """``x`` cut to so few digits that products of two such numbers are exact."""
+    whole, low = (jnp.int32, 12) if bits(x) == 32 else (jnp.int64, 27)
+    cut = jax.lax.bitcast_convert_type(x, whole) & np.asarray(-1 << low, whole)
+    return jax.lax.bitcast_convert_type(cut, x.dtype)
+
+
 def polynomial(x: Array, coefficients: Sequence[float]) -> Array:
     r"""$\sum_k c_k x^k$ by Horner's rule; ``coefficients`` from the lowest power."""
     return functools.reduce(

@@ -8,12 +8,11 @@ Elementwise, [...] -> [...], dtype kept; TypeError for an integer input.
 import functools
 import math
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from dlcore.contracts import Array, elementwise, with_derivative
-from dlcore.elementary import bits, exp_below, polynomial
+from dlcore.elementary import bits, exp_below, polynomial, product
 
 # Chebyshev coefficients in t = (x - 4) / (x + 4), x >= 0, of the two smooth functions named; computed with 40 digits.
 _TAIL = (  # (x + 4) e^{x^2/2} Q(x), where Q is the upper tail of the standard normal distribution
@@ -112,17 +111,8 @@ def _size(s):
 
 
 def _times_bell(w, x):
-    square, rest = _square(x)
+    square, rest = product(x, x)  # the rest would cost e^{-x^2/2} forty ulp in the tail
     return exp_below(-square / 2, lift=8) * (w - w * (rest / 2)) / 256
-
-
-def _square(x):
-    """x^2 and what its rounding left over, which would cost e^{-x^2/2} forty ulp in the tail. Dekker 1971."""
-    square = x * x
-    whole, low = (jnp.int32, 12) if bits(x) == 32 else (jnp.int64, 27)
-    cut = jax.lax.bitcast_convert_type(x, whole) & np.asarray(-1 << low, whole)
-    high = jax.lax.bitcast_convert_type(cut, x.dtype)
-    return square, (high * high - square) + (x - high) * (x + high)
 
 
 @functools.cache

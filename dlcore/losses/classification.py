@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from dlcore.activations import relu, sigmoid, softplus
 from dlcore.contracts import Array, Scalar, at_least_f32, in_dtype_of
-from dlcore.elementary import log1p
+from dlcore.elementary import exp_below, log1p, product
 from dlcore.losses.labels import are_indices, distributions, index_mask, is_class, side, yes_or_no
 
 
@@ -42,8 +42,10 @@ def focal(logits: Array, labels: Array, gamma: Scalar = 2.0, alpha: Scalar | Non
 
 @jax.custom_jvp
 def _missed(s, gamma):
-    r"""$\sigma(-s)^\gamma$; where $\sigma$ rounds to 0, the derivative of the power alone would be infinite."""
-    return sigmoid(-s) ** gamma
+    r"""$\sigma(-s)^\gamma = (e^{-\max(s, 0)} / (1 + e^{-|s|}))^\gamma$; the power of $\sigma$ would multiply its error."""
+    x = jnp.maximum(s, 0)
+    power, rest = product(jnp.where(x > 2000, 2000, x), gamma * jnp.ones_like(s))
+    return exp_below(-power) * (1 - rest) / (1 + exp_below(-jnp.abs(s))) ** gamma
 
 
 @_missed.defjvp
