@@ -120,6 +120,7 @@ def test_modules_are_trained(name):
     assert predict(setup, run.params, run.model_state, data().validation.x).shape == (20, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SWEPT)
 def test_a_sweep_of_numbers_is_one_program(name):
     """Other numbers compile nothing, and a row is the training that it stands for."""
@@ -133,6 +134,7 @@ def test_a_sweep_of_numbers_is_one_program(name):
     np.testing.assert_allclose(study.rows.history.train_loss[1, 0], alone.history.train_loss, rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_the_fields_of_a_linen_module_are_swept_by_their_path():
     setup = small_setup(model=from_linen(OneHiddenLayer(4)), epochs=1)
     assert paths(setup)["model.module.features"] == 4

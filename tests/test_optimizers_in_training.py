@@ -61,6 +61,7 @@ def test_wrappers_nest_and_a_frozen_leaf_ends_where_it_began():
     assert end.history.train_loss[-1] < end.history.train_loss[0]
 
 
+@pytest.mark.slow
 def test_the_numbers_of_an_optax_optimizer_are_a_sweep_axis():
     rule = from_optax(optax.adam, learning_rate=0.05)
     rates = jnp.array([0.01, 0.05])

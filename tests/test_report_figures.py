@@ -123,12 +123,17 @@ class TestFigures:
         axes, space, mean, _ = self.table()
         lost = np.full_like(mean, np.inf)
         table = sweep_figures.lay_out(axes, space, lost)
-        for figure in (
-            sweep_figures.sweep_curves(table, lost, lost, None, []),
-            sweep_figures.sweep_map(table, lost, None, []),
-            sweep_figures.sweep_histories(table, np.full((6, 2, 4), np.nan), None),
-        ):
+        curves = sweep_figures.sweep_curves(table, lost, lost, None, [])
+        drawn = sweep_figures.sweep_map(table, lost, None, [])
+        histories = sweep_figures.sweep_histories(table, np.full((6, 2, 4), np.nan), None)
+        for figure in (curves, drawn, histories):
             figure.savefig(io.BytesIO(), format="png", dpi=30)
+        assert "diverged" in self.labels(curves)
+        assert [len(c.lines[0].get_ydata()) for c in curves.axes[0].containers] == [0, 0]
+        assert self.labels(drawn) == ["diverged"] * 6
+        assert not drawn.axes[0].patches
+        assert self.labels(histories) == []
+        assert not any(np.isfinite(line.get_ydata()).any() for line in histories.axes[0].lines)
 
     def test_the_map(self):
         _, _, mean, table = self.table()

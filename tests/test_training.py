@@ -113,6 +113,7 @@ def test_early_stopping_ends_after_patience_epochs_without_improvement():
     assert len(run.history.train_loss) == expected < 40
 
 
+@pytest.mark.slow
 def test_a_stopped_run_no_longer_moves():
     setup = small_setup(optimizer=Adam(0.3), epochs=12, stopping=EarlyStopping(patience=2))
     long = train(setup, DATA, KEY)
@@ -166,7 +167,11 @@ def test_hypergradient_of_the_learning_rate():
     assert abs(slope) > 1e-3
 
 
-@pytest.mark.parametrize("method", [LBFGS(), BFGS(), NewtonCG()], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize(
+    "method",
+    [pytest.param(LBFGS(), marks=pytest.mark.slow), BFGS(), pytest.param(NewtonCG(), marks=pytest.mark.slow)],
+    ids=lambda m: type(m).__name__,
+)
 def test_a_solver_trains_on_the_full_batch(method):
     setup = small_setup(optimizer=method, batch_size=None, penalty=L2(1e-2, mask=everything), epochs=15)
     run = fit(setup, DATA, KEY)
@@ -221,6 +226,7 @@ def test_training_keeps_the_dtype_of_the_inputs(dtype):
     assert run.history.train_loss[-1] < run.history.train_loss[0]
 
 
+@pytest.mark.slow
 def test_schedules_count_in_steps_epochs_or_the_whole_training():
     decay = {unit: Exponential(1.0, 0.5, per=unit) for unit in ("step", "epoch", "training")}
     rates = {u: fit(small_setup(optimizer=SGD(s)), DATA, KEY).history.learning_rate for u, s in decay.items()}

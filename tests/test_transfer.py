@@ -106,6 +106,7 @@ def quadrants(n, seed):
     return x, (2 * first + second).astype(np.int32)
 
 
+@pytest.mark.slow
 def test_forty_examples_are_enough_for_a_head_on_features_that_another_task_taught():
     """Four classes of two exclusive ors teach the body what one of the two needs; from scratch forty say little."""
     parts = [quadrants(n, seed) for seed, n in enumerate((4000, 100, 40, 1000))]

@@ -56,6 +56,7 @@ def test_a_row_is_the_run_alone(width, devices):
         assert row.best_epoch == alone.state.best.epoch
 
 
+@pytest.mark.slow
 def test_structures_are_grouped_into_as_few_programs_as_there_are():
     optimizers = [SGD(0.1), SGD(0.01), Momentum(0.1)]
     space = grid({"optimizer": optimizers, "model.layers[0].units": [4, 8], "penalty.strength": [0.0, 0.1]})
@@ -67,6 +68,7 @@ def test_structures_are_grouped_into_as_few_programs_as_there_are():
         np.testing.assert_allclose(study.loss[i, 0], alone.state.best.validation_loss, rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_epochs_of_different_length_stand_in_one_table():
     study = sweep(SETUP, grid({"epochs": [2, 4]}), DATA, KEY, seeds=2, devices=TWO)
     curves = study.rows.history.train_loss
