@@ -28,7 +28,7 @@ STOREYS = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(STOREYS) for room in rooms}
 HEAVY = {"matplotlib", "pandas", "sklearn", "jinja2", "tqdm", "tyro", "tensorboardX", "orbax", "optax", "flax", "scipy"}
-NEEDED = {"jax", "numpy", "chex"}
+NEEDED = {"jax", "numpy"}
 
 
 def modules():
@@ -118,4 +118,4 @@ def test_import_loads_only_what_is_needed():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout.split()
     assert not HEAVY - {"scipy"} & set(loaded)  # jax itself loads parts of SciPy
-    assert set(loaded) >= NEEDED - {"chex"}
+    assert set(loaded) >= NEEDED
