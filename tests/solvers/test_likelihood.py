@@ -13,7 +13,7 @@ def test_certified_logistic_regressions(data_dir):
         X, y, zero = jnp.asarray(problem.X), jnp.asarray(problem.y), jnp.zeros(problem.params.shape)
         newton = minimize(Newton(), negative_log_likelihood, zero, args=(X, y))
         lengths = jnp.linalg.norm(X, axis=0)
-        lbfgs = minimize(LBFGS(), negative_log_likelihood, zero, args=(X / lengths[None, :], y))
+        lbfgs = minimize(LBFGS(gradient_tolerance=1e-9), negative_log_likelihood, zero, args=(X / lengths[None, :], y))
         certified = problem.params.ravel()
         assert newton.converged
         assert digits(np.ravel(newton.params), certified) > 12
