@@ -109,7 +109,7 @@ def decay(x: Array) -> tuple[Array, Array]:
 
 
 def product(a: Array, b: Array) -> tuple[Array, Array]:
-    r"""$ab$ and what its rounding left over. Dekker 1971, with the digits cut by a mask."""
+    r"""$ab$ and what its rounding left over, to half as many digits. Dekker 1971, with digits cut by a mask."""
     ab, high_a, high_b = a * b, _high(a), _high(b)
     return ab, (high_a * high_b - ab) + (high_a * (b - high_b) + (a - high_a) * b)
 

@@ -21,7 +21,7 @@ import mpmath
 import numpy as np
 import optax
 
-from experiments.accuracy_cases import ACTIVATIONS, ELEMENTARY, LOSSES, densities, with_torch
+from experiments.accuracy_cases import ACTIVATIONS, ELEMENTARY, LOSSES, SIMPLEX, densities, with_torch
 
 POINTS, DIGITS, VALUE_TARGET, DERIVATIVE_TARGET = 1000, 50, 4, 8
 ZEROS = (0.75179, 1.27846)  # of the derivatives of gelu and silu, at negative arguments
@@ -158,7 +158,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, help="write the table here too")
     given = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    cases = [with_torch(case) for case in ACTIVATIONS + ELEMENTARY + LOSSES + densities()]
+    cases = [with_torch(case) for case in ACTIVATIONS + SIMPLEX + ELEMENTARY + LOSSES + densities()]
     with mpmath.workdps(DIGITS):
         rows = [row for case in cases if (given.only or "") in case.name for row in measure(case, given.points)]
         text = report(rows, given.points)

@@ -63,6 +63,11 @@ def against_zero(loss, label):
     return lambda s: loss(jnp.stack([s, jnp.zeros_like(s)], -1), label(s))
 
 
+def of_two_zeros(f):
+    """The first of the outputs of the logits (s, 0, 0) as a function of s."""
+    return lambda s: f(jnp.stack([s, jnp.zeros_like(s), jnp.zeros_like(s)], -1))[..., 0]
+
+
 def of_error(loss):
     """A regression loss as a function of the error."""
     return lambda r: loss(r[..., None], jnp.zeros_like(r[..., None]))
@@ -121,6 +126,22 @@ ACTIVATIONS = [
         lambda s: s if s > 0 else s / 8,
         lambda s: mp.mpf(1) if s > 0 else mp.mpf(1) / 8,
         {"jax.nn": functools.partial(jax.nn.leaky_relu, negative_slope=0.125)},
+    ),
+]
+SIMPLEX = [
+    Case(
+        "softmax",
+        of_two_zeros(activations.softmax),
+        lambda s: 1 / (1 + 2 * mp.exp(-s)),
+        lambda s: 2 * mp.exp(-s) / (1 + 2 * mp.exp(-s)) ** 2,
+        {"jax.nn": of_two_zeros(jax.nn.softmax)},
+    ),
+    Case(
+        "log_softmax",
+        of_two_zeros(activations.log_softmax),
+        lambda s: -mp.log1p(2 * mp.exp(-s)) if s > 0 else s - mp.ln(2) - mp.log1p(mp.exp(s) / 2),
+        lambda s: 1 / (1 + mp.exp(s) / 2),
+        {"jax.nn": of_two_zeros(jax.nn.log_softmax)},
     ),
 ]
 ELEMENTARY = [

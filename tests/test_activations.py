@@ -59,7 +59,9 @@ EXACT = {
     "tanh_grad": lambda s: mp.sech(s) ** 2,
 }
 ELEMENTARY = {
+    elementary.exp_below: mp.exp,
     elementary.expm1: mp.expm1,
+    elementary.expm1_below: mp.expm1,
     elementary.log1p: mp.log1p,
     elementary.sech2: lambda s: mp.sech(s) ** 2,
     elementary.tanh: mp.tanh,
@@ -99,7 +101,45 @@ def test_last_bits(name, dtype):
 @pytest.mark.parametrize("f", ELEMENTARY, ids=lambda f: f.__name__)
 def test_last_bits_of_elementary_functions(f, dtype):
     x = grid(dtype, low=-1 if f is elementary.log1p else -INF)
+    x = x[x <= {elementary.exp_below: 0, elementary.expm1_below: 64}.get(f, INF)]
     assert largest_error(jax.jit(f)(x), ELEMENTARY[f], x, dtype) <= (8 if f is elementary.sech2 else 4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_lifted_exponential_reaches_below_the_smallest_number(dtype):
+    x = np.linspace(-1.06, -0.97, 200) * -np.log(float(np.finfo(dtype).tiny))
+    x = np.concatenate([x, np.linspace(-20, 0, 200), [-1e30, -INF]]).astype(dtype)
+    lifted = jax.jit(functools.partial(elementary.exp_below, lift=8))(x)
+    assert largest_error(lifted, lambda x: 256 * mp.exp(x), x, dtype) <= 4
+    assert not lifted[-2:].any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_product_with_its_rest_has_half_as_many_digits_again(dtype):
+    a, b = np.random.default_rng(4).normal(size=(2, 500)).astype(dtype)
+    p, rest = jax.jit(elementary.product)(a, b)
+    np.testing.assert_array_equal(p, a * b)
+    assert np.abs(rest).max() > 0
+    with mpmath.workdps(50):
+        for x, y, q, r in zip(a, b, np.asarray(p), np.asarray(rest), strict=True):
+            exact = mp.mpf(float(x)) * mp.mpf(float(y))
+            assert (
+                abs(mp.mpf(float(q)) + mp.mpf(float(r)) - exact) <= abs(exact) * 4 * float(np.finfo(dtype).eps) ** 1.5
+            )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_log_softmax_keeps_the_digits_of_a_class_all_but_certain(dtype):
+    gap = np.concatenate([np.geomspace(1e-6, 80, 60), -np.geomspace(1e-6, 80, 60)]).astype(dtype)
+    logits = np.stack([gap, np.zeros_like(gap), np.zeros_like(gap)], -1)
+
+    def exact(s):
+        return -mp.log1p(2 * mp.exp(-s))
+
+    assert largest_error(jax.jit(A.log_softmax)(logits)[:, 0], exact, gap, dtype) <= 4
+    two, all_three = jnp.asarray([[3.0, 3.0, -50.0], [3.0, 3.0, 3.0]], dtype)
+    np.testing.assert_allclose(A.log_softmax(two)[:2], -np.log(2), rtol=2 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(A.log_softmax(all_three), -np.log(3), rtol=2 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("name", SMOOTH + STRAIGHT)
@@ -228,7 +268,7 @@ def test_maxout_of_equal_pieces_teaches_one_of_them():
 def test_softmax_is_that_of_jax_and_its_jacobian_that_of_automatic_differentiation(axis):
     s = jnp.asarray(np.random.default_rng(2).normal(size=(4, 4)) * 5)
     for f, g in ((A.softmax, jax.nn.softmax), (A.log_softmax, jax.nn.log_softmax)):
-        np.testing.assert_allclose(f(s, axis), g(s, axis), rtol=1e-13)
+        np.testing.assert_allclose(f(s, axis), g(s, axis), rtol=1e-13, atol=1e-15)
         hessians = [jax.jit(jax.hessian(lambda s, h=h: jnp.sum(h(s, axis) ** 2)))(s) for h in (f, g)]
         np.testing.assert_allclose(*hessians, rtol=1e-11, atol=1e-13)
     row = s[0]

@@ -295,6 +295,30 @@ def test_sharp_cross_entropy_against_mpmath(dtype):
     np.testing.assert_array_equal(grad[:, 0], -grad[:, 1])
 
 
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_cross_entropy_with_a_distribution_keeps_the_digits_of_a_confident_right_answer(dtype):
+    """One-hot, beside 0; the difference of other logits is rounded first."""
+    s = np.concatenate([np.geomspace(1e-6, 80, 60), -np.geomspace(1e-6, 80, 60)]).astype(dtype)
+    logits = jnp.stack([s, np.zeros_like(s)], -1)
+    certain = jnp.broadcast_to(jnp.asarray([1, 0], dtype), logits.shape)
+    value, grad = with_gradient(functools.partial(losses.softmax_cross_entropy, labels=certain))(logits)
+    with mpmath.workdps(50):
+        a = [-mpmath.mpf(float(x)) for x in s]
+        assert max(ulp(v, mpmath.log1p(mpmath.exp(x)), dtype) for v, x in zip(value, a, strict=True)) <= 4
+        for sign, column in ((-1, 0), (1, 1)):
+            exact = [sign / (1 + mpmath.exp(-x)) for x in a]
+            assert max(ulp(g, x, dtype) for g, x in zip(grad[:, column], exact, strict=True)) <= 8
+
+
+def test_derivative_of_the_cross_entropy_by_the_distribution_is_the_surprise():
+    logits = LOGITS.at[2, 1].set(-jnp.inf)
+    by_labels = jax.grad(lambda y: losses.softmax_cross_entropy(logits, y).sum())(SOFT.at[2, 1].set(0))
+    expected = -np.asarray(jax.nn.log_softmax(logits))
+    finite = np.isfinite(expected)
+    np.testing.assert_allclose(np.asarray(by_labels)[finite], expected[finite], rtol=1e-12)
+    assert np.isfinite(by_labels).all()
+
+
 def ulp(value, exact, dtype):
     return abs(mpmath.mpf(float(value)) - exact) / mpmath.mpf(float(np.spacing(np.asarray(float(exact), dtype))))
 

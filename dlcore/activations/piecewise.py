@@ -1,5 +1,6 @@
 """Activations made of straight pieces: exact in every format. NaN stays NaN."""
 
+import jax
 import jax.numpy as jnp
 
 from dlcore.contracts import Array, Scalar, check_float, elementwise, in_dtype_of
@@ -18,7 +19,17 @@ def identity_grad(s: Array) -> Array:
 @elementwise
 def relu(s):
     r"""$\max(0, s)$."""
-    return jnp.where(s <= 0, 0, s)  # this way round, NaN is kept
+    return _relu(s)
+
+
+@jax.custom_jvp
+def _relu(s):
+    return jnp.maximum(s, 0)
+
+
+@_relu.defjvp
+def _relu_jvp(primals, tangents):
+    return _relu(*primals), jnp.where(primals[0] <= 0, 0, tangents[0])  # at 0, that of the maximum is 1/2
 
 
 @elementwise

@@ -39,16 +39,15 @@ def softmax_jacobian(s: Array, axis: int = -1) -> Array:
 
 
 def log_softmax(s: Array, axis: int = -1) -> Array:
-    r"""$s_i - \ln \sum_j e^{s_j}$ along ``axis``, finite where ``softmax`` underflows."""
+    r"""$s_i - \ln \sum_j e^{s_j}$ along ``axis``, finite where ``softmax`` underflows, not 0 where it rounds to 1."""
     check_float("s", s)
     return _log_softmax(_wide(s), axis).astype(s.dtype)
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(1,))
 def _log_softmax(s, axis):
-    d = s - _largest(s, axis)
-    total = jnp.sum(jnp.exp(d), axis, keepdims=True)
-    return d - jnp.log(jnp.maximum(total, 1))
+    d, _, r = behind_largest(s, axis)
+    return d - jnp.expand_dims(jnp.log1p(r), axis)
 
 
 @_log_softmax.defjvp
@@ -61,6 +60,17 @@ def log_softmax_jacobian(s: Array, axis: int = -1) -> Array:
     r"""$I - \mathbf 1 p^\top$ with $p$ = ``softmax(s)`` along ``axis``: [..., c] -> [..., c, c]."""
     p = jnp.moveaxis(softmax(s, axis), axis, -1)
     return _identity_like(p) - p[..., None, :]
+
+
+def behind_largest(s: Array, axis: int) -> tuple[Array, Array, Array]:
+    r"""Logits less the largest, d [..., c]; $e^d$; and the sum r [...] of $e^d$ without the largest one's, 1.
+
+    Where r is small, 1 + r - 1 would have lost its digits; where two are the largest, it is not.
+    """
+    d = s - _largest(s, axis)
+    e = jnp.exp(d)
+    total = jnp.sum(e, axis)
+    return d, e, jnp.where(total < 1.5, jnp.sum(jnp.where(e < 1, e, 0), axis), total - 1)
 
 
 def _largest(s, axis):

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from dlcore.activations import relu, sigmoid, softplus
+from dlcore.activations.simplex import behind_largest
 from dlcore.contracts import Array, Scalar, at_least_f32, in_dtype_of
 from dlcore.elementary import exp_below, log1p, product
 from dlcore.losses.labels import are_indices, distributions, index_mask, is_class, side, yes_or_no
@@ -42,7 +43,7 @@ def focal(logits: Array, labels: Array, gamma: Scalar = 2.0, alpha: Scalar | Non
 
 @jax.custom_jvp
 def _missed(s, gamma):
-    r"""$\sigma(-s)^\gamma = (e^{-\max(s, 0)} / (1 + e^{-|s|}))^\gamma$; the power of $\sigma$ would multiply its error."""
+    r"""$\sigma(-s)^\gamma = (e^{-\max(s, 0)} / (1 + e^{-|s|}))^\gamma$; a power of $\sigma$ would multiply its error."""
     x = jnp.maximum(s, 0)
     power, rest = product(jnp.where(x > 2000, 2000, x), gamma * jnp.ones_like(s))
     return exp_below(-power) * (1 - rest) / (1 + exp_below(-jnp.abs(s))) ** gamma
@@ -143,15 +144,15 @@ def _difference(a, b):
 
 @jax.custom_jvp
 def _of_distribution(s, y):
-    r"""$-\sum_k y_k \ln p_k = \sum_k y_k \ln (1 + r) - \sum_k y_k d_k$; $d$ and $r$ as in ``_behind_largest``."""
-    return _loss_of_distribution(y, *_behind_largest(s))
+    r"""$-\sum_k y_k \ln p_k = \sum_k y_k \ln (1 + r) - \sum_k y_k d_k$; $d$ and $r$ as in ``behind_largest``."""
+    return _loss_of_distribution(y, *behind_largest(s, -1))
 
 
 @_of_distribution.defjvp
 def _of_distribution_jvp(primals, tangents):
     r"""$p_k \sum_j y_j - y_k$ as $p_k \sum_{j \ne k} y_j - y_k (1 - p_k)$, by $r$ without a loss of digits."""
     (s, y), (ds, dy) = primals, tangents
-    d, e, r = _behind_largest(s)
+    d, e, r = behind_largest(s, -1)
     all_y = jnp.sum(y, axis=-1)
     slopes = (e * (all_y[..., None] - y) - y * (r[..., None] + (1 - e))) * (1 / (1 + r))[..., None]
     surprise = jnp.log1p(r)[..., None] - jnp.maximum(d, jnp.finfo(d.dtype).min)  # finite: its share may be 0
@@ -160,17 +161,6 @@ def _of_distribution_jvp(primals, tangents):
 
 def _loss_of_distribution(y, d, _, r):
     return jnp.sum(y, axis=-1) * jnp.log1p(r) - jnp.sum(jnp.where(y == 0, 0, y * d), axis=-1)
-
-
-def _behind_largest(s):
-    r"""Logits less the largest, d [..., c]; $e^d$; and the sum $r$ [...] of $e^d$ without the largest one's, 1.
-
-    Where r is small, 1 + r - 1 would have lost its digits; where two are the largest, it is not.
-    """
-    d = s - jnp.maximum(jnp.max(s, axis=-1, keepdims=True, initial=-jnp.inf), jnp.finfo(s.dtype).min)
-    e = jnp.exp(d)
-    total = jnp.sum(e, axis=-1)
-    return d, e, jnp.where(total < 1.5, jnp.sum(jnp.where(e < 1, e, 0), axis=-1), total - 1)
 
 
 def hinge(scores: Array, labels: Array) -> Array:
