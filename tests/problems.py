@@ -1,5 +1,8 @@
-"""Small problems that several test files train on."""
+"""Small problems that several test files train on, and how they are compiled."""
 
+import functools
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -9,6 +12,16 @@ from dlcore.losses import softmax_cross_entropy
 from dlcore.models import Dense, sequential
 from dlcore.optimizers import Adam
 from dlcore.training import Setup
+
+# Most of the time goes into compiling, half of that into fused loops that are faster than a test needs.
+quick_jit = functools.partial(
+    jax.jit,
+    compiler_options={
+        "xla_backend_optimization_level": 0,
+        "xla_llvm_disable_expensive_passes": True,
+        "xla_cpu_use_fusion_emitters": False,
+    },
+)
 
 
 def blobs(n=50, validation=20, classes=3, features=4, seed=0, dtype=np.float64):

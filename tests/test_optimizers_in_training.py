@@ -25,13 +25,13 @@ from dlcore.optimizers import (
 from dlcore.pytrees import replace
 from dlcore.schedules import Cosine, Exponential, Warmup
 from dlcore.training import train
-from tests.problems import blobs, small_setup
+from tests.problems import blobs, quick_jit, small_setup
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 KEY = jax.random.key(3)
 DATA = blobs()
-history = jax.jit(lambda optimizer: train(small_setup(optimizer=optimizer), DATA, KEY).history)
+history = quick_jit(lambda optimizer: train(small_setup(optimizer=optimizer), DATA, KEY).history)
 
 
 def test_the_engine_takes_gradients_where_the_rule_looks():
@@ -48,7 +48,7 @@ def test_wrappers_nest_and_a_frozen_leaf_ends_where_it_began():
     groups = Partition((Masked(first, ("[0]",)), Masked(second, ("[2]",))))
     rule = Averaged(Accumulate(Frozen(groups, ("[0].bias",)), 2), 0.9)
 
-    @jax.jit
+    @quick_jit
     def run(rule):
         setup = small_setup(optimizer=rule)
         params = setup.model.init(jax.random.fold_in(KEY, 0), DATA.train.x.shape[1:])[0]

@@ -14,13 +14,13 @@ from dlcore.schedules import Exponential
 from dlcore.training import EarlyStopping
 from dlcore.training import train as train_eagerly
 from dlcore.tuning import Rows, Study, assign, axes_of, grid, plan_of, refine, sweep
-from tests.problems import blobs, small_setup
+from tests.problems import blobs, quick_jit, small_setup
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 KEY = jax.random.key(5)
 TWO = jax.devices()[:2]
-train = jax.jit(train_eagerly)
+train = quick_jit(train_eagerly)
 DATA = blobs()
 SETUP = small_setup(optimizer=Adam(Exponential(1e-2, 0.99)), penalty=L2(1e-4))
 RATE = "optimizer.learning_rate.initial"
