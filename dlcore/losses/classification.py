@@ -43,7 +43,7 @@ def focal(logits: Array, labels: Array, gamma: Scalar = 2.0, alpha: Scalar | Non
 
 @jax.custom_jvp
 def _missed(s, gamma):
-    r"""$\sigma(-s)^\gamma = (e^{-\max(s, 0)} / (1 + e^{-|s|}))^\gamma$; a power of $\sigma$ would multiply its error."""
+    r"""$\sigma(-s)^\gamma = (e^{-\max(s, 0)} / (1 + e^{-|s|}))^\gamma$; a power of $\sigma$ multiplies its error."""
     x = jnp.maximum(s, 0)
     power, rest = product(jnp.where(x > 2000, 2000, x), gamma * jnp.ones_like(s))
     return exp_below(-power) * (1 - rest) / (1 + exp_below(-jnp.abs(s))) ** gamma
