@@ -32,10 +32,9 @@ from dlcore.optimizers import SGD
 from dlcore.pytrees import paths
 from dlcore.training import Setup, fit, predict
 from dlcore.tuning import grid, sweep
-from tests.problems import blobs, small_setup
+from tests.problems import blobs, quick_jit, small_setup
 
 KEY = jax.random.key(0)
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 X = jnp.asarray(np.random.default_rng(0).normal(size=(6, 16)), jnp.float32)
 
 
@@ -168,7 +167,7 @@ def test_evaluation_is_the_modules_own_and_keeps_the_state(name):
 def test_a_key_is_a_noise(name):
     layer = MODELS[name]
     params, state = layer.init(KEY, (16,))
-    apply = jax.jit(lambda key: layer.apply(params, state, X, key=key, train=True), compiler_options=QUICK)
+    apply = quick_jit(lambda key: layer.apply(params, state, X, key=key, train=True))
     first, again, other = (apply(jax.random.key(i)) for i in (1, 1, 2))
     close(first, again)
     assert not np.allclose(first[0], other[0])
@@ -213,19 +212,19 @@ IMAGES = X.reshape(6, 4, 4, 1).astype(float)
 
 def in_linen(variables):
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        return jax.jit(lambda v: SameInLinen().apply(v, IMAGES, train=False), compiler_options=QUICK)(variables)
+        return quick_jit(lambda v: SameInLinen().apply(v, IMAGES, train=False))(variables)
 
 
 def in_dlcore(params, state):
     def apply(params, state):
         return network().apply(params, state, IMAGES, key=None, train=False)[0]
 
-    return jax.jit(apply, compiler_options=QUICK)(params, state)
+    return quick_jit(apply)(params, state)
 
 
 def test_parameters_to_flax_give_equal_outputs():
     model = network()
-    params, state = jax.jit(lambda: model.init(KEY, (4, 4, 1)), compiler_options=QUICK)()
+    params, state = quick_jit(lambda: model.init(KEY, (4, 4, 1)))()
     state = jax.tree.map(lambda s: s + 0.5, state)
     np.testing.assert_allclose(in_dlcore(params, state), in_linen(to_flax(model, params, state)), rtol=1e-12)
 

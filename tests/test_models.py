@@ -36,7 +36,7 @@ from dlcore.models import (
     sequential,
 )
 from dlcore.training import train
-from tests.problems import blobs, small_setup
+from tests.problems import blobs, quick_jit, small_setup
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -61,9 +61,6 @@ def loosely(f):
     return called
 
 
-QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-
-
 def assert_same(f, g, *args, rtol=1e-10):
     """Values, and gradients to all arguments of a nonlinear function of them, so that no gradient is constant."""
 
@@ -74,7 +71,7 @@ def assert_same(f, g, *args, rtol=1e-10):
 
         return jax.value_and_grad(loss, tuple(range(len(args))), has_aux=True)(*args)
 
-    both = jax.jit(lambda: (value_and_grads(f), value_and_grads(loosely(g))), compiler_options=QUICK)()
+    both = quick_jit(lambda: (value_and_grads(f), value_and_grads(loosely(g))))()
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=rtol, atol=rtol), *both)
 
 
@@ -244,7 +241,7 @@ def test_statistics_over_devices_are_those_of_the_whole_batch(how):
             y, after = apply(params, state, x)
             return jnp.sum(jnp.sin(y)), (y, after)
 
-        return jax.jit(jax.value_and_grad(value, (0, 1), has_aux=True), compiler_options=QUICK)
+        return quick_jit(jax.value_and_grad(value, (0, 1), has_aux=True))
 
     ours = loss(together)(params, x)
     whole = loss(functools.partial(alone.apply, key=None, train=True))(params, x)
@@ -321,7 +318,7 @@ def test_a_network_of_every_part_learns_rows_as_images():
         Reshape((4, 4, 1)), Conv(6), BatchNorm(), relu, residual(Conv(6), LayerNorm(), relu), MaxPool(),
         AvgPool(2, 1, "SAME"), Flatten(), Maxout(8), Dropout(0.1), Dense(3),
     )  # fmt: skip
-    run = jax.jit(train, compiler_options=QUICK)(small_setup(model=model, epochs=12), data, KEY)
+    run = quick_jit(train)(small_setup(model=model, epochs=12), data, KEY)
     assert run.history.train_loss[-1] < 0.5 * run.history.train_loss[0]
     assert float(run.history.validation_metrics["accuracy"].max()) >= 0.8
     assert not np.allclose(run.state.model_state[2]["mean"], 0)
