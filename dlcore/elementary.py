@@ -27,7 +27,7 @@ def expm1(x):
 
 
 @elementwise
-@with_derivative(jnp.exp)
+@with_derivative(lambda x: exp_below(x))
 def expm1_below(x):
     r"""$e^x - 1$, $x \le 64$."""
     if bits(x) == 64:
@@ -70,7 +70,7 @@ def sech2(s):
 
 @elementwise
 def exp_below(x, lift=0):
-    r"""$2^k e^x$, $x \le 0$, $k$ = ``lift`` from 0 to 32: a multiple of $e^x$ may be a number where $e^x$ is none."""
+    r"""$2^k e^x$, $x \le 64$, $k$ = ``lift`` from 0 to 32: a multiple of $e^x$ may be a number where $e^x$ is none."""
     return _exp_below(x, lift)
 
 

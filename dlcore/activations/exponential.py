@@ -8,6 +8,7 @@ from dlcore.contracts import Array, elementwise, with_curvature, with_derivative
 from dlcore.elementary import bits, exp_below, expm1_below, polynomial, sech2, tanh
 
 _SILU_ZERO = {32: (1.2784645557403564, -1.297928265020314e-8), 64: (1.2784645427610737, 1.094699418309344e-16)}
+_SILU_SLOPE = (1.278464396, -0.1392322215, 0.04646299187, -0.0116129002)  # its series by minimax, to 2^-23
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
@@ -70,10 +71,9 @@ def _silu_curvature(s) -> Array:
 
 @with_curvature(_silu_curvature)
 def _silu(s):
-    x = jnp.where(jnp.abs(s) > 2000, 2000, jnp.abs(s))
-    e = exp_below(-x, lift=8)
+    e = exp_below(-jnp.abs(s), lift=8)
     q = e / (1 + e / 256)  # 256 sigma(-x)
-    above = 1 - q / 256
+    x, above = jnp.where(jnp.abs(s) > 2000, 2000, jnp.abs(s)), 1 - q / 256
     g = (q * _silu_factor(x, above)) / 256
     return jnp.where(s < 0, -(x * q) / 256, s * above), jnp.where(s < 0, g, 1 - g)
 
@@ -97,9 +97,13 @@ def _silu_factor(x, above):
     r"""$1 - x \sigma(x)$; next to its zero $r$, with $d = x - r$, it is $-d (1 + (r - 1)(1 - e^{-d})/d) \sigma(x)$."""
     r, r_rest = _SILU_ZERO[bits(x)]
     d = x - r
-    terms = 5 if bits(x) == 32 else 12
-    slope = above * polynomial(d, [(k == 0) + (r - 1) * (-1) ** k / math.factorial(k + 1) for k in range(terms)])
+    slope = above * polynomial(d, _SILU_SLOPE if bits(x) == 32 else _silu_slope_series(12))
     return jnp.where(jnp.abs(d) < 0.15, r_rest * slope - d * slope, 1 - x * above)
+
+
+def _silu_slope_series(terms):
+    r = _SILU_ZERO[64][0]
+    return [(k == 0) + (r - 1) * (-1) ** k / math.factorial(k + 1) for k in range(terms)]
 
 
 @elementwise
