@@ -47,7 +47,7 @@ def tanh_grad(s):
 @with_derivative(lambda s: sigmoid(s))
 def softplus(s):
     r"""$\ln(1 + e^s) = \max(s, 0) + \ln(1 + e^{-|s|})$."""
-    return jnp.maximum(s, 0) + jnp.log1p(jnp.exp(-jnp.abs(s)))
+    return jnp.maximum(s, 0) + jnp.log1p(exp_below(-jnp.abs(s)))
 
 
 def softplus_grad(s):
