@@ -137,6 +137,7 @@ def figure_of(found):
     for axes, (problem, courses) in zip(panels, found.items(), strict=True):
         floor = np.array(lowest_of(courses)) if problem == CONVEX else np.zeros(len(courses["Adam"]))
         label = "objective less its minimum" if problem == CONVEX else "objective"
+        axes[0].set_title(problem, loc="left", fontsize=11)
         for ax, unit in zip(axes, ("steps", "evaluations", "seconds"), strict=True):
             ends = []
             for color, (name, seeds) in zip(SERIES, courses.items(), strict=False):
@@ -146,7 +147,7 @@ def figure_of(found):
                 ends.append(End(float(np.median([height[-1] for height in heights])), name, color))
             ax.set(xscale="log", yscale="log")
             ax.spines[["top", "right"]].set_visible(False)
-            name_axes(ax, unit, f"{problem}: {label}" if unit == "steps" else "")
+            name_axes(ax, unit, label if unit == "steps" else "")
             if unit == "seconds":
                 label_ends(ax, ends)
     return figure

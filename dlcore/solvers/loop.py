@@ -46,7 +46,7 @@ def start(method: Method, f: Callable, x: Array) -> Any:
 def step(method: Method, f: Callable, state: Any) -> Any:
     """One step on; a state whose status is not ``Status.RUNNING`` stays as it is."""
     running = state.status == Status.RUNNING
-    return jax.tree.map(lambda new, old: jnp.where(running, new, old), _step(method, f, state), state)
+    return jax.lax.cond(running, lambda state: _step(method, f, state), lambda state: state, state)
 
 
 def _step(method, f, state):
