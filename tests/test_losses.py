@@ -268,6 +268,12 @@ def test_answers_that_are_none_give_nan():
         np.testing.assert_array_equal(np.isnan(f(scores, jnp.asarray([1, 0, -1]))), [False, False, True])
 
 
+def test_labels_in_bytes_reach_all_classes():
+    logits, labels = jnp.asarray(RNG.normal(size=(2, 300))), np.asarray([7, 200])
+    for f in (losses.softmax_cross_entropy, losses.multiclass_hinge):
+        np.testing.assert_array_equal(f(logits, jnp.asarray(labels, jnp.uint8)), f(logits, jnp.asarray(labels)))
+
+
 def test_reductions():
     values, weights = jnp.asarray([1.0, 2.0, jnp.nan, 4.0]), jnp.asarray([1.0, 3.0, 0.0, 0.0])
     assert losses.mean(values[:2]) == 1.5

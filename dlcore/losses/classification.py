@@ -132,7 +132,7 @@ def _loss_and_shares(s, labels):
 def _own(s, labels):
     if not s.shape[-1]:
         return jnp.zeros(s.shape[:-1], s.dtype)
-    return jnp.take_along_axis(s, labels[..., None], axis=-1, mode="clip")[..., 0]
+    return jnp.take_along_axis(s, labels.astype(jnp.int32)[..., None], axis=-1, mode="clip")[..., 0]
 
 
 def _difference(a, b):

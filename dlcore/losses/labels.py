@@ -44,14 +44,20 @@ def distributions(predictions: Array, labels: Array) -> Array:
 
 def index_mask(predictions: Array, labels: Array) -> Array:
     """Where predictions [..., c] stand for the class of labels [...]."""
-    labels = jnp.asarray(labels)
+    labels = _wide(labels)
     return jax.lax.broadcasted_iota(labels.dtype, predictions.shape, predictions.ndim - 1) == labels[..., None]
 
 
 def is_class(predictions: Array, labels: Array) -> Array:
     """Which of labels [...] are the index of a class of predictions [..., c]."""
-    labels = jnp.asarray(labels)
+    labels = _wide(labels)
     return (labels >= 0) & (labels < predictions.shape[-1])
+
+
+def _wide(labels):
+    """In bytes, classes from 256 on would be those from 0 on once more."""
+    labels = jnp.asarray(labels)
+    return labels.astype(jnp.int32) if labels.dtype.itemsize < 4 else labels
 
 
 def yes_or_no(predictions: Array, labels: Array) -> Array:

@@ -69,6 +69,7 @@ FUNCTIONS: dict[str, dict[str, Case]] = {
     "activations.simplex": {
         "softmax softmax_jacobian log_softmax_jacobian": ROWS,
         "log_softmax": ROWS._replace(until=LAST),
+        "behind_largest": ROWS._replace(until=LAST, call=lambda f, s: f(s, -1)),
     },
     "losses.classification": {
         "binary_cross_entropy": Case(
