@@ -61,6 +61,9 @@ METHODS: dict[str, dict[str, Case]] = {
     "solvers.jacobian": {
         "by_qr by_cholesky": Case(normal((5, 2), (5,), (2,)), call=weighted, dtypes=WIDE),
         "by_shape": Case(normal((9, 2), (9,), (2,)), call=weighted, dtypes=WIDE),
+        "PerExample": Case(
+            normal((3,), (5, 3), (5,)), call=lambda f, p, x, y: f(lambda p, x, y: tanh(p @ x) - y)(p, x, y)
+        ),
     },
     "solvers.quasi_newton": {
         "inverse_hessian_update": Case(
