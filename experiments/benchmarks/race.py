@@ -8,6 +8,8 @@ from typing import Any
 
 import jax
 
+PAUSE = 0.3  # seconds: the threads of a peer's BLAS go on spinning, at the cost of whoever comes next
+
 
 def peer(name: str) -> Any:
     """The package, or None where it is not installed."""
@@ -23,6 +25,7 @@ def race(title: str, peers: dict[str, Callable], quality: Callable, rounds: int)
         first[name] = time.perf_counter() - begin
     for _ in range(rounds):
         for name, run in peers.items():
+            time.sleep(PAUSE)
             begin = time.perf_counter()
             jax.block_until_ready(run())
             times[name].append(time.perf_counter() - begin)
