@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from dlcore.contracts import Array
 from dlcore.pytrees import hyperparams
 from dlcore.solvers.iterative import CG, _conjugate_gradients
+from dlcore.solvers.linear import _triangular
 from dlcore.solvers.loop import _OnVectors
 
 
@@ -54,9 +55,7 @@ class Factor(NamedTuple):
 
 def by_qr(J: Array, r: Array, weights: Array) -> Factor:
     """Householder QR of J [m, n] beside r [m], whose Q is never formed; without the ``weights``."""
-    n = J.shape[1]
-    R = jnp.linalg.qr(jnp.concatenate([J, r[:, None]], axis=1), mode="r")
-    return Factor(R[:n, :n], R[:n, n], jnp.zeros_like(weights))
+    return Factor(*_triangular(J, r), jnp.zeros_like(weights))
 
 
 def by_cholesky(J: Array, r: Array, weights: Array) -> Factor:
@@ -99,11 +98,8 @@ def _factor_step(factor: Factor, weights: Array) -> Array:
     extra = jnp.maximum(weights - included, 0)
 
     def stacked():
-        top = jnp.concatenate([R, -c[:, None]], axis=1)
-        bottom = jnp.pad(jnp.diag(jnp.sqrt(extra)), ((0, 0), (0, 1)))
-        both = jnp.linalg.qr(jnp.concatenate([top, bottom]), mode="r")
-        n = len(c)
-        return jax.scipy.linalg.solve_triangular(both[:n, :n], both[:n, n])
+        both = jnp.concatenate([R, jnp.diag(jnp.sqrt(extra))])
+        return jax.scipy.linalg.solve_triangular(*_triangular(both, jnp.pad(-c, (0, len(c)))))
 
     return jax.lax.cond(jnp.any(extra > 0), stacked, lambda: -jax.scipy.linalg.solve_triangular(R, c))
 
