@@ -95,15 +95,22 @@ def main():
     options = parser.parse_args()
     print(f"{jax.devices()[0].device_kind}, {len(jax.devices())} device(s), jax {jax.__version__}\n")
     print(f"{'rule':18}{'parameters':>12}{'leaves':>8}{'ms':>10}{'/ Optax':>9}{'MB':>9}{'- Optax, B':>12}")
-    slow, large, ratios = [], [], []
+    slow, large, ratios, summary = [], [], [], []
     for name in options.rules:
+        of_rule = []
         for parameters in options.parameters:
             for leaves in options.leaves:
                 ms, ratio, size, more = compare(name, parameters, leaves, options.rounds)
                 ratios.append(ratio)
+                of_rule.append((ratio, parameters, more))
                 slow += [(name, parameters, leaves)] if ratio > TARGET else []
                 large += [(name, parameters, leaves)] if more > SPARE else []
                 print(f"{name:18}{parameters:12}{leaves:8}{ms:10.3f}{ratio:9.3f}{size / 1e6:9.2f}{more:12}", flush=True)
+        of_most = [ratio for ratio, parameters, _ in of_rule if parameters == max(options.parameters)]
+        times = [ratio for ratio, *_ in of_rule]
+        medians = statistics.median(times), statistics.median(of_most), max(times)
+        summary.append(f"{name:18}{''.join(f'{r:10.2f}' for r in medians)}{max(more for *_, more in of_rule):12}")
+    print(f"\n{'times / Optax':18}{'median':>10}{'at most':>10}{'largest':>10}{'- Optax, B':>12}", *summary, sep="\n")
     print(f"\nmedian ratio of times {statistics.median(ratios):.3f}, largest {max(ratios):.3f}")
     print(f"above {TARGET} of Optax's time: {len(slow)} of {len(ratios)}; more memory than Optax: {len(large)}")
 
