@@ -34,7 +34,7 @@ with distributions up to half its size in ulp more; not the one with indices.
 
 What these digits cost, in float32 on a CPU with two cores, where it is more than 5 % of the time of jax.nn or Optax
 (`python -m experiments.benchmarks.elementwise`, 10^4 to 10^6 numbers, in classes of 10): tanh with its gradient 1.1
-to 1.6 times the time, for an exponential in the tail, sigmoid, silu and gelu 1.0 to 1.2; log_softmax 1.6 to 1.9 and
+to 1.6 times the time, for an exponential in the tail, sigmoid, silu and gelu 1.0 to 1.2; log_softmax 1.6 to 2.1 and
 with its gradient 1.3 to 1.4, for a second sum that leaves out the largest; softmax 1.0 to 1.3, whose rows may all be
 minus infinity; softmax_cross_entropy with indices 1.3 to 1.6 and with its gradient 1.1, with distributions 1.0 to 1.7
 and 1.1 to 1.3. All others take as long or less, down to a third (elu) and a tenth (focal)."""
