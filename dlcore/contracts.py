@@ -30,6 +30,13 @@ def at_least_f32(dtype: Any) -> Any:
     return dtype if jnp.finfo(dtype).bits >= 32 else jnp.dtype(jnp.float32)
 
 
+def in_precision_of(dtype: Any, a: Array) -> Array:
+    """``a`` in the precision of ``dtype``; integers stay, real stays real and complex complex."""
+    if jnp.issubdtype(a.dtype, jnp.complexfloating):
+        return a.astype(dtype) if jnp.issubdtype(dtype, jnp.complexfloating) else a
+    return a.astype(jnp.finfo(dtype).dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a
+
+
 def check_float(name: str, x: Any) -> None:
     """Raise TypeError unless ``x`` is of a floating type."""
     if not jnp.issubdtype(jnp.result_type(x), jnp.inexact):

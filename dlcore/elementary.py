@@ -98,6 +98,13 @@ def _exp_parts(x, lift):
     return jax.lax.bitcast_convert_type(bit_pattern, jnp.float32), r + (r * r) * polynomial(r, _EXP_SERIES)
 
 
+@elementwise
+@with_derivative(jnp.sign)
+def absolute(x):
+    r"""$|x|$ with the derivative 0 at 0, where JAX takes 1: what is 0 would not stay it."""
+    return jnp.abs(x)
+
+
 def decay(x: Array) -> tuple[Array, Array]:
     r"""$e^{-x}$, $x \ge 0$, as two factors of which the second is 1 until the first would underflow.
 

@@ -20,8 +20,8 @@ from dlcore.contracts import (
     check_between,
     check_float,
     in_dtype_of,
-    with_derivative,
 )
+from dlcore.elementary import absolute
 from dlcore.pytrees import hyperparams, static
 
 Mask: TypeAlias = Callable[[tuple[Any, ...], Array], bool]
@@ -43,7 +43,7 @@ def everything(path: tuple[Any, ...], leaf: Array) -> bool:
 
 def l1(params: PyTree, strength: Scalar = 1.0, mask: Mask = weights_only) -> Array:
     r"""$\lambda \sum_i |\theta_i|$ over the leaves that ``mask`` selects; prefers sparse parameters. -> scalar."""
-    return _penalty(_absolute, params, strength, mask)
+    return _penalty(absolute, params, strength, mask)
 
 
 def l2(params: PyTree, strength: Scalar = 1.0, mask: Mask = weights_only, *, half: bool = False) -> Array:
@@ -161,11 +161,6 @@ def _penalty(term, params, strength, mask):
     dtype = np.result_type(np.float32, *(at_least_f32(leaf.dtype) for _, leaf in chosen))
     total = sum((jnp.sum(term(leaf.astype(dtype))) for _, leaf in chosen), jnp.zeros((), dtype))
     return in_dtype_of(total, strength) * total
-
-
-@with_derivative(jnp.sign)
-def _absolute(x):
-    return jnp.abs(x)  # JAX's derivative at 0 is 1: what is 0 would not stay it
 
 
 def _half_square(x):

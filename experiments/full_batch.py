@@ -97,7 +97,7 @@ def course(setup, digits, key):
 def spent(state):
     """Evaluations so far: what a solver counted, one for an epoch of mini-batches."""
     inner = getattr(state.optimizer_state, "inner", None)
-    return int(state.epoch) if inner is None else int(inner.evaluations.gradient + inner.evaluations.product)
+    return int(state.epoch) if inner is None else int(inner.evaluations.gradient) + int(inner.evaluations.product)
 
 
 def first(values, reached):

@@ -1,4 +1,6 @@
-"""The lectures' examples: will I pass this class, one hidden layer, red and green points; beside scikit-learn."""
+"""The lectures' examples: will I pass this class, one hidden layer, red and green points, solvers that train."""
+
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +14,9 @@ from dlcore.activations import tanh
 from dlcore.data import Examples, Split
 from dlcore.models import Dense, logistic_regression
 from dlcore.optimizers import SGD
+from dlcore.solvers import LBFGS, NewtonCG, minimize
 from dlcore.training import advance, start
-from experiments import decisions, universal_approximation, will_i_pass
+from experiments import decisions, full_batch, universal_approximation, will_i_pass
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
 
@@ -124,3 +127,32 @@ def test_layers_without_a_bend_are_one_matrix(depth):
     network = decisions.network(decisions.ACTIVATIONS["identity"], depth)
     logits, _ = network.apply(params, state, jnp.asarray(x, dense[0]["kernel"].dtype), key=None, train=False)
     np.testing.assert_allclose(logits, x @ W + b, rtol=1e-5, atol=1e-5)
+
+
+# solvers and first-order rules in one table
+
+
+@pytest.mark.parametrize("method", [LBFGS(), NewtonCG(), SGD(0.1)], ids=lambda m: type(m).__name__)
+def test_courses_count_what_they_cost(method):
+    """A solver's objective and evaluations are those of ``minimize``; an epoch of mini-batches is one evaluation."""
+    full, x = not isinstance(method, SGD), np.random.default_rng(0).normal(size=(48, 4))
+    examples = Examples(x, (x[:, 0] > 0).astype(int) + 2 * (x[:, 1] > 0))
+    setup = dataclasses.replace(full_batch.setup_of((), method, full), epochs=4)
+    course = full_batch.course(setup, Split(examples, examples), KEY)
+    assert (np.diff(course.seconds) > 0).all()
+    if not full:
+        np.testing.assert_array_equal(course.evaluations, [1, 2, 3, 4])
+        np.testing.assert_array_equal(course.steps, [2, 4, 6, 8])
+        return
+    np.testing.assert_array_equal(course.steps, [1, 2, 3, 4])
+    params, state = setup.model.init(jax.random.fold_in(KEY, 0), (4,))
+    params = jax.tree.map(lambda a: a.astype(float), params)
+
+    def objective(p):
+        outputs, _ = setup.model.apply(p, state, examples.x, key=None, train=True)
+        return setup.loss(outputs, jnp.asarray(examples.y)).mean() + setup.penalty(p)
+
+    alone = minimize(dataclasses.replace(method, max_steps=4), objective, params)
+    np.testing.assert_allclose(course.objective[-1], alone.value, rtol=1e-10)
+    assert course.evaluations[-1] == int(alone.evaluations.gradient) + int(alone.evaluations.product)
+    assert full_batch.first(course.steps, course.objective <= course.objective[1]) == 2

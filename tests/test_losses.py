@@ -132,6 +132,11 @@ def test_multiclass_hinge_is_the_sum_over_the_other_classes():
     assert losses.multiclass_hinge(jnp.asarray([5.0, 1.0, 3.9]), jnp.asarray(0)) == 0.0
 
 
+def test_an_absolute_error_of_0_pulls_nowhere():
+    errors = jnp.array([-2.0, 0.0, 3.0])
+    np.testing.assert_array_equal(jax.grad(lambda p: losses.absolute_error(p, jnp.zeros(3)))(errors), [-1, 0, 1])
+
+
 def test_likelihoods_lead_to_the_plain_losses():
     r"""With $\sigma^2 = 1/2$, $b = 1$: squared and absolute error and a constant; cross entropy is the categorical."""
     half = losses.gaussian_nll(LOGITS, TARGETS, variance=0.5)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from dlcore.contracts import Array, Scalar, at_least_f32, check_float, check_same_shape, in_dtype_of
-from dlcore.elementary import expm1, tanh
+from dlcore.elementary import absolute, expm1, tanh
 
 
 def squared_error(predictions: Array, targets: Array) -> Array:
@@ -15,8 +15,8 @@ def squared_error(predictions: Array, targets: Array) -> Array:
 
 
 def absolute_error(predictions: Array, targets: Array) -> Array:
-    r"""$\|y - \hat y\|_1$; its expectation is least at the median of $y$."""
-    return _sum(jnp.abs(_error(predictions, targets)), predictions)
+    r"""$\|y - \hat y\|_1$; its expectation is least at the median of $y$. Derivative 0 where it is 0."""
+    return _sum(absolute(_error(predictions, targets)), predictions)
 
 
 def mahalanobis_error(predictions: Array, targets: Array, covariance: Array) -> Array:

@@ -12,7 +12,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.contracts import Array, PyTree, at_least_f32, check_between, check_float, check_same_shape, in_dtype_of
+from dlcore.contracts import (
+    Array,
+    PyTree,
+    at_least_f32,
+    check_between,
+    check_float,
+    check_same_shape,
+    in_dtype_of,
+    in_precision_of,
+)
 from dlcore.optimizers.leaves import _per_leaf
 from dlcore.pytrees import hyperparams
 from dlcore.schedules import at, is_schedule
@@ -107,16 +116,18 @@ class LeafRule(Rule):
         check_float("gradient", g)
         wide = at_least_f32(g.dtype)
         with _reals_times(wide):
-            x_wide, slots = jax.tree.map(lambda a: _cast(a, wide), (x, s))
+            x_wide, slots = jax.tree.map(lambda a: in_precision_of(wide, a), (x, s))
             update, slots = self._in(wide).step(g.astype(wide), slots, x_wide, in_dtype_of(wide, t))
         check_same_shape(gradient=g, update=update, **({} if x is None else {"parameter": x}))
-        return _cast(update, g.dtype), jax.tree.map(lambda new, old: _cast(new, old.dtype), slots, s)
+        return in_precision_of(g.dtype, update), jax.tree.map(
+            lambda new, old: in_precision_of(old.dtype, new), slots, s
+        )
 
     def _wide_look_ahead(self, x, s, t):
         wide = at_least_f32(x.dtype)
         with _reals_times(wide):
-            x_wide, slots = jax.tree.map(lambda a: _cast(a, wide), (x, s))
-            return _cast(self._in(wide).look_ahead(x_wide, slots, in_dtype_of(wide, t)), x.dtype)
+            x_wide, slots = jax.tree.map(lambda a: in_precision_of(wide, a), (x, s))
+            return in_precision_of(x.dtype, self._in(wide).look_ahead(x_wide, slots, in_dtype_of(wide, t)))
 
     def _in(self, dtype):
         return jax.tree.map(lambda h: in_dtype_of(dtype, h), self)
@@ -131,13 +142,6 @@ class LeafRule(Rule):
 def _by_leaf(treedef, slots):
     columns = [treedef.flatten_up_to(tree) for tree in slots]
     return [type(slots)(*row) for row in zip(*columns, strict=True)] if slots else [()] * treedef.num_leaves
-
-
-def _cast(a, dtype):
-    """``a`` in the precision of ``dtype``; a real array, such as a mean of squares, stays real beside complex ones."""
-    if not jnp.issubdtype(a.dtype, jnp.inexact):
-        return a
-    return a.astype(dtype if jnp.issubdtype(a.dtype, jnp.complexfloating) else jnp.finfo(dtype).dtype)
 
 
 def _reals_times(dtype):

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.contracts import Array, PyTree, at_least_f32
+from dlcore.contracts import Array, PyTree, at_least_f32, in_precision_of
 from dlcore.data import Examples, Split, batch_indices
 from dlcore.optimizers import apply_updates, at
 from dlcore.pytrees import paths
@@ -102,7 +102,7 @@ def start(setup: Setup, data: Any, key: Array) -> TrainState:
     """The state before the first epoch: parameters of the dtype of the inputs, initialised from ``key``."""
     x = jnp.asarray(data.train.x)
     params, model_state = setup.model.init(jax.random.fold_in(key, 0), x.shape[1:])
-    params, model_state = jax.tree.map(lambda a: _cast(a, x.dtype), (params, model_state))
+    params, model_state = jax.tree.map(lambda a: in_precision_of(x.dtype, a), (params, model_state))
     worst = jnp.array(jnp.inf, at_least_f32(x.dtype))
     count = jnp.zeros((), jnp.int32)
     return TrainState(
@@ -296,7 +296,3 @@ def _norm(tree):
 
 def _wide(x):
     return x.astype(at_least_f32(x.dtype))
-
-
-def _cast(a, dtype):
-    return a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a

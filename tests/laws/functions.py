@@ -45,7 +45,7 @@ SAMPLES = Case(normal((5, 2)))
 FUNCTIONS: dict[str, dict[str, Case]] = {
     "elementary": {
         "expm1": ELEMENTWISE._replace(until=88),  # e^89 overflows float32
-        "tanh sech2": ELEMENTWISE,
+        "absolute tanh sech2": ELEMENTWISE,
         "expm1_below": ELEMENTWISE._replace(until=64),
         "log1p decay": POSITIVE,
         "exp_below": POSITIVE._replace(call=lambda f, x: f(-x)),
