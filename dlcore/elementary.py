@@ -117,12 +117,12 @@ def decay(x: Array) -> tuple[Array, Array]:
 
 def product(a: Array, b: Array) -> tuple[Array, Array]:
     r"""$ab$ and what its rounding left over, to half as many digits. Dekker 1971, with digits cut by a mask."""
-    ab, high_a, high_b = a * b, _high(a), _high(b)
+    ab, high_a, high_b = a * b, high_half(a), high_half(b)
     return ab, (high_a * high_b - ab) + (high_a * (b - high_b) + (a - high_a) * b)
 
 
-def _high(x):
-    """``x`` cut to so few digits that products of two such numbers are exact."""
+def high_half(x: Array) -> Array:
+    """``x`` cut to so few digits that products of two such numbers are exact. Elementwise, float32 or float64."""
     whole, low = (jnp.int32, 12) if bits(x) == 32 else (jnp.int64, 27)
     cut = jax.lax.bitcast_convert_type(x, whole) & np.asarray(-1 << low, whole)
     return jax.lax.bitcast_convert_type(cut, x.dtype)

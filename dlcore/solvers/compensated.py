@@ -5,9 +5,9 @@ Compilers contract ``a * b + c`` to one rounding where it suits them; hence only
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from dlcore.contracts import Array
+from dlcore.elementary import high_half
 
 
 def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
@@ -19,10 +19,7 @@ def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
 
 def _halves(a: Array) -> tuple[Array, Array]:
     """(u, v) with a = u + v, each of at most half the bits: products of _halves are exact. Elementwise."""
-    bits, unsigned = (27, jnp.uint64) if a.dtype == jnp.float64 else (12, jnp.uint32)
-    mask = unsigned(np.iinfo(unsigned).max - (2**bits - 1))
-    u = jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(a, unsigned) & mask, a.dtype)
-    u = jax.lax.stop_gradient(jnp.where(jnp.isfinite(a), u, a))
+    u = jax.lax.stop_gradient(jnp.where(jnp.isfinite(a), high_half(a), a))
     return u, a - u
 
 

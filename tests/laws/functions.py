@@ -50,6 +50,7 @@ FUNCTIONS: dict[str, dict[str, Case]] = {
         "log1p decay": POSITIVE,
         "exp_below": POSITIVE._replace(call=lambda f, x: f(-x)),
         "product": Case(normal((4,), (4,)), dtypes=("float32", "float64"), differentiable=False),
+        "high_half": Case(normal((4,)), dtypes=("float32", "float64"), differentiable=False),
         "polynomial": ELEMENTWISE._replace(call=lambda f, x: f(x, [1.0, -2.0, 0.5]), until=SQUARES),
     },
     "activations.exponential": {
