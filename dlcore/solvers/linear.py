@@ -161,7 +161,7 @@ def _unless_definite(A, L, status):
 def _is_skew(A: Array) -> Array:
     r"""Whether A [n, n] differs from its transpose by more than rounding: $A v \ne A^\top v$ for a v without structure.
 
-    Two products read A in order, where comparing with the transpose takes twenty times as long.
+    Two products read A in order, which a comparison with its transpose cannot: it takes several times as long.
     """
     v = 1 + jnp.sin(1.0 + jnp.arange(len(A), dtype=A.dtype) ** 2)
     rounding = 100 * jnp.finfo(A.dtype).eps * jnp.linalg.norm(A)
