@@ -32,7 +32,7 @@ import subprocess
 import sys
 import tempfile
 
-SOURCE = "dlcore[app] @ git+https://github.com/dlcore/dlcore"
+SOURCE = "dlcore-jax[app] @ git+https://github.com/dlcore/dlcore"
 
 if importlib.util.find_spec("dlcore") is None:
     pins = "\n".join(f"{d.name}=={d.version}" for d in installed.distributions() if "+" not in d.version)
@@ -47,14 +47,17 @@ import jax
 
 jax.config.update("jax_num_cpu_devices", os.cpu_count())  # without a GPU or TPU: one device per core
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 import dlcore
-from dlcore import Setup, data, fit, grid, losses, pytrees, sequential, sweep, train
+
+if not hasattr(dlcore, "Setup"):
+    raise ImportError(f"{dlcore.__file__} is an unrelated package of this name; try: pip uninstall dlcore, and restart")
+
+from dlcore import Setup, data, figures, fit, grid, losses, sequential, sweep, train, tree
 from dlcore.activations import relu
-from dlcore.compilations import count_compilations
-from dlcore.models import Dense, Dropout
+from dlcore.diagnosis.compilations import count_compilations
+from dlcore.layers import Dense, Dropout
 from dlcore.optimizers import Adam
 from dlcore.regularizers import L2
 from dlcore.schedules import Exponential
@@ -66,7 +69,7 @@ for device in jax.devices():
 
 # %% [markdown]
 # ## The data
-# 1797 handwritten digits of 8 × 8 pixels, split into training, validation and a *sealed* test set, normalised with the
+# 1797 handwritten digits of 8 × 8 pixels, split into training, validation and a *sealed* test set, normalized with the
 # statistics of the training set alone.
 
 # %%
@@ -93,32 +96,25 @@ setup
 # in tables and saved configurations.
 
 # %%
-for path, value in pytrees.paths(setup).items():
+for path, value in tree.paths(setup).items():
     print(f"{path:40} {value if not callable(value) else getattr(value, '__name__', value)}")
 
 # %% [markdown]
 # ## One training
-# `fit` drives the compiled training in chunks of epochs. Interrupt it, and it keeps what was learnt.
+# `fit` drives the compiled training in chunks of epochs. Interrupt it, and it keeps what was learned.
 
 # %%
 run = fit(setup, digits, jax.random.key(0))
 history = run.history
 print(f"validation accuracy {history.validation_metrics['accuracy'].max():.1%}")
 
-figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
-epochs = np.arange(1, len(history.train_loss) + 1)
-axes.plot(epochs, history.running_loss, label="training, while learning", color="#999999")
-axes.plot(epochs, history.train_loss, label="training, end of epoch", color="#0072B2")
-axes.plot(epochs, history.validation_loss, label="validation", color="#D55E00")
-axes.set(xlabel="epoch", ylabel="loss", yscale="log")
-axes.legend(frameon=False)
-plt.show()
+figures.loss_curves(history, int(run.state.best.epoch) + 1)
 
 # %% [markdown]
 # Another number is another value of a leaf, not another program: nothing is compiled again.
 
 # %%
-other = pytrees.replace(setup, "optimizer.learning_rate.initial", 3e-3)
+other = tree.replace(setup, "optimizer.learning_rate.initial", 3e-3)
 with count_compilations() as compiled:
     fit(other, digits, jax.random.key(1))
 print(f"programs compiled for another learning rate and seed: {compiled.count}")
@@ -144,14 +140,10 @@ print("within one standard error of the best:", study.one_standard_error)
 print(*study.warnings, sep="\n")
 
 # %%
-rates = np.array(space and sorted({a["optimizer.learning_rate.initial"] for a in space}))
-mean, error = study.mean.reshape(8, 3), study.standard_error.reshape(8, 3)
-figure, axes = plt.subplots(figsize=(6, 3.5), layout="constrained")
-for column, (dropout, color) in enumerate(zip([0.0, 0.2, 0.5], ["#0072B2", "#009E73", "#D55E00"], strict=True)):
-    axes.errorbar(rates, mean[:, column], error[:, column], marker="o", ms=4, color=color, label=f"dropout {dropout}")
-axes.set(xlabel="initial learning rate", ylabel="lowest validation loss", xscale="log", yscale="log")
-axes.legend(frameon=False)
-plt.show()
+figures.sweep_curves(study)
+
+# %%
+figures.sweep_histories(study)
 
 # %% [markdown]
 # A row of the sweep is the training alone, to rounding:
@@ -169,7 +161,7 @@ assert difference < 1e-3
 # number in it. Which way should the learning rate and the penalty go?
 
 # %%
-short = pytrees.replace(setup, "epochs", 3)
+short = tree.replace(setup, "epochs", 3)
 
 
 @jax.jit

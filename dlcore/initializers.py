@@ -22,8 +22,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.contracts import Array, Scalar, at_least_f32, check_between, in_dtype_of
-from dlcore.pytrees import hyperparams, nearest, static
+from dlcore.numerics.formats import Array, Scalar, at_least_f32, in_dtype_of
+from dlcore.tree.declared import check_ranges
+from dlcore.tree.fields import hyperparams, number, static
+from dlcore.tree.names import nearest
+
+__all__ = [
+    "Initializer",
+    "Orthogonal",
+    "VarianceScaling",
+    "Zeros",
+    "constant",
+    "fans",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "lecun_normal",
+    "lecun_uniform",
+    "normal",
+    "orthogonal",
+    "relu_bias",
+    "uniform",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+]
 
 MODES = ("fan_in", "fan_out", "fan_avg")
 DISTRIBUTIONS = ("normal", "truncated_normal", "uniform")
@@ -37,13 +61,15 @@ class Initializer(abc.ABC):
     def __call__(self, key: Array, shape: tuple[int, ...], dtype: Any = float) -> Array:
         """An array of ``shape`` and the floating ``dtype``: drawn in at least float32, then rounded.
 
-        Raises TypeError for a dtype that is not a real floating one, ValueError for a shape that the rule cannot take.
+        Raises TypeError for a dtype that is not a real floating one, ValueError for a shape that the rule cannot take
+        and for a number out of its range.
         """
+        check_ranges(self)
         dtype = jax.dtypes.canonicalize_dtype(dtype)
         if not jnp.issubdtype(dtype, jnp.floating):
             raise TypeError(f"dtype: needed a real floating type, got {dtype}; try jnp.float32")
         wide = at_least_f32(dtype)
-        rule = jax.tree.map(lambda number: in_dtype_of(wide, number), self)
+        rule = jax.tree.map(lambda value: in_dtype_of(wide, value), self)
         return rule.draw(key, tuple(shape), wide).astype(dtype)
 
     @abc.abstractmethod
@@ -65,7 +91,7 @@ class Zeros(Initializer):
 class Constant(Initializer):
     """``value`` everywhere."""
 
-    value: Scalar
+    value: Scalar = number()
 
     def draw(self, key, shape, dtype):
         """No randomness."""
@@ -77,11 +103,10 @@ class Constant(Initializer):
 class Normal(Initializer):
     r"""$N(0, \sigma^2)$ with the standard deviation ``std``, whatever the shape."""
 
-    std: Scalar
+    std: Scalar = number(low=0, log=True)
 
     def draw(self, key, shape, dtype):
         r"""$\sigma z$ with $z \sim N(0, 1)$."""
-        check_between(0, np.inf, std=self.std)
         return self.std * jax.random.normal(key, shape, dtype)
 
 
@@ -89,11 +114,10 @@ class Normal(Initializer):
 class Uniform(Initializer):
     r"""$U(-a, a)$ with the limit $a$ ``limit``, whatever the shape: a standard deviation of $a / \sqrt 3$."""
 
-    limit: Scalar
+    limit: Scalar = number(low=0, log=True)
 
     def draw(self, key, shape, dtype):
         r"""$a u$ with $u \sim U(-1, 1)$."""
-        check_between(0, np.inf, limit=self.limit)
         return self.limit * jax.random.uniform(key, shape, dtype, minval=-1)
 
 
@@ -104,15 +128,19 @@ class VarianceScaling(Initializer):
     ``mode`` says what $n$ is: "fan_in" $n_{in}$, "fan_out" $n_{out}$, "fan_avg" $(n_{in} + n_{out}) / 2$;
     ``distribution`` is "normal", "truncated_normal" (at two standard deviations, widened to the full variance)
     or "uniform". Glorot & Bengio 2010; He et al. 2015.
+
+    >>> import jax
+    >>> from dlcore.initializers import he_normal
+    >>> he_normal(jax.random.key(0), (784, 64)).shape
+    (784, 64)
     """
 
-    scale: Scalar = 1.0
+    scale: Scalar = number(1.0, low=0, log=True)
     mode: str = static(default="fan_in")
     distribution: str = static(default="normal")
 
     def draw(self, key, shape, dtype):
         r"""$\sqrt{s / n}$ times a sample of variance 1."""
-        check_between(0, np.inf, scale=self.scale)
         n_in, n_out = fans(shape)
         n = {"fan_in": n_in, "fan_out": n_out, "fan_avg": (n_in + n_out) / 2}[_one_of("mode", self.mode, MODES)]
         sample = _UNIT_VARIANCE[_one_of("distribution", self.distribution, DISTRIBUTIONS)]
@@ -126,7 +154,7 @@ class Orthogonal(Initializer):
     The axes before the last are one: a kernel [h, w, n_in, n_out] is the matrix [h w n_in, n_out]. Saxe et al. 2014.
     """
 
-    gain: Scalar = 1.0
+    gain: Scalar = number(1.0)
 
     def draw(self, key, shape, dtype):
         """The gain times Q of a normal matrix's QR decomposition, signs made unique."""

@@ -1,59 +1,110 @@
-r"""Regularisation: penalties $\lambda R(\theta)$ that are added to the loss, max-norm projection, dropout.
+r"""Regularization: penalties $\lambda R(\theta)$ that are added to the loss, max-norm projection.
 
-Penalties and projections act on weights only, unless another ``mask(path, leaf) -> bool`` says otherwise; ``path`` is
-the tuple of keys that ``jax.tree_util.tree_map_with_path`` gives.
+Penalties and projections act on weights only, unless ``where`` chooses other leaves; ``dlcore.tree.leaves`` says how.
 """
 
 import abc
-from collections.abc import Callable
-from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.contracts import (
-    Array,
-    PyTree,
-    Scalar,
-    at_least_f32,
-    check_between,
-    check_float,
-    in_dtype_of,
-)
-from dlcore.elementary import absolute
-from dlcore.pytrees import hyperparams, static
+from dlcore.numerics.errors import check_between, check_float
+from dlcore.numerics.formats import Array, PyTree, Scalar, at_least_f32, in_dtype_of
+from dlcore.numerics.functions import absolute
+from dlcore.numerics.norms import norm
+from dlcore.tree.declared import check_ranges
+from dlcore.tree.fields import hyperparams, number, static
+from dlcore.tree.leaves import Choice, chosen, everything, weights_only
+from dlcore.tree.names import leaf_names
 
-Mask: TypeAlias = Callable[[tuple[Any, ...], Array], bool]
-
-
-def weights_only(path: tuple[Any, ...], leaf: Array) -> bool:
-    """False for a leaf whose innermost name is "bias" or "scale": biases and normalisation parameters stay free."""
-    del leaf
-    names = [getattr(key, "key", getattr(key, "name", None)) for key in path]
-    named = [name for name in names if isinstance(name, str)]
-    return not named or named[-1] not in ("bias", "scale")
+__all__ = [
+    "L1",
+    "L2",
+    "ElasticNet",
+    "MaxNorm",
+    "Penalty",
+    "everything",
+    "max_norm",
+    "weights_only",
+]
 
 
-def everything(path: tuple[Any, ...], leaf: Array) -> bool:
-    """True for every leaf: the lectures' penalties, which run over all of $\theta$."""
-    del path, leaf
-    return True
+@hyperparams
+class Penalty(abc.ABC):
+    """What is added to the loss: the sum of a ``term`` over all entries of the leaves that ``where`` chooses."""
+
+    where: Choice = static(default=weights_only, kw_only=True)
+
+    def __call__(self, params: PyTree) -> Array:
+        """The penalty of ``params``, a scalar of at least float32.
+
+        Raises ValueError for a strength below 0, TypeError for a chosen leaf of integers.
+        """
+        check_ranges(self)
+        places = zip(leaf_names(params), jax.tree.leaves(params), chosen(self.where, params), strict=True)
+        leaves = {name: leaf for name, leaf, yes in places if yes}
+        for name, leaf in leaves.items():
+            check_float(f"params {name}".strip(), leaf)
+        dtype = np.result_type(np.float32, *(at_least_f32(leaf.dtype) for leaf in leaves.values()))
+        rule = jax.tree.map(lambda strength: in_dtype_of(dtype, strength), self)
+        return sum((jnp.sum(rule.term(leaf.astype(dtype))) for leaf in leaves.values()), jnp.zeros((), dtype))
+
+    @abc.abstractmethod
+    def term(self, x: Array) -> Array:
+        """Elementwise."""
 
 
-def l1(params: PyTree, strength: Scalar = 1.0, mask: Mask = weights_only) -> Array:
-    r"""$\lambda \sum_i |\theta_i|$ over the leaves that ``mask`` selects; prefers sparse parameters. -> scalar."""
-    return _penalty(absolute, params, strength, mask)
+@hyperparams
+class L1(Penalty):
+    r"""$\lambda \sum_i |\theta_i|$ with $\lambda$ ``strength``; prefers sparse parameters."""
+
+    strength: Scalar = number(1e-4, low=0, log=True)
+
+    def term(self, x):
+        return self.strength * absolute(x)
 
 
-def l2(params: PyTree, strength: Scalar = 1.0, mask: Mask = weights_only, *, half: bool = False) -> Array:
-    r"""$\lambda \sum_i \theta_i^2$, or half of it with ``half``: its gradient is $\lambda \theta$. -> scalar."""
-    return _penalty(_half_square if half else jnp.square, params, strength, mask)
+@hyperparams
+class L2(Penalty):
+    r"""$\lambda \sum_i \theta_i^2$ by ``strength`` $\lambda$; ``half`` of it has the gradient $\lambda \theta$.
+
+    >>> import jax.numpy as jnp
+    >>> from dlcore.regularizers import L2
+    >>> print(L2(0.5)({"kernel": jnp.full((1, 2), 3.0), "bias": jnp.ones(2)}))  # weights alone
+    9.0
+    """
+
+    strength: Scalar = number(1e-4, low=0, log=True)
+    half: bool = static(default=False, kw_only=True)
+
+    def term(self, x):
+        return self.strength * x**2 / 2 if self.half else self.strength * x**2
 
 
-def elastic_net(params: PyTree, l1_strength: Scalar, l2_strength: Scalar, mask: Mask = weights_only) -> Array:
-    r"""$\lambda_1 \sum_i |\theta_i| + \lambda_2 \sum_i \theta_i^2$. Zou & Hastie 2005, eq. 3. -> scalar."""
-    return l1(params, l1_strength, mask) + l2(params, l2_strength, mask)
+@hyperparams
+class ElasticNet(Penalty):
+    r"""$\lambda_1 \sum_i |\theta_i| + \lambda_2 \sum_i \theta_i^2$. Zou & Hastie 2005, eq. 3."""
+
+    l1: Scalar = number(1e-4, low=0, log=True)
+    l2: Scalar = number(1e-4, low=0, log=True)
+
+    def term(self, x):
+        return self.l1 * absolute(x) + self.l2 * x**2
+
+
+@hyperparams
+class MaxNorm:
+    r"""``max_norm`` of every chosen leaf: called on the parameters after a step."""
+
+    maximum: Scalar = number(3.0, above=0, log=True)
+    where: Choice = static(default=weights_only, kw_only=True)
+
+    def __call__(self, params: PyTree) -> PyTree:
+        """``params`` with every unit's weights inside the ball."""
+        leaves, treedef = jax.tree.flatten(params)
+        each = zip(leaves, chosen(self.where, params), strict=True)
+        return treedef.unflatten([max_norm(leaf, self.maximum) if yes else leaf for leaf, yes in each])
 
 
 def max_norm(x: Array, maximum: Scalar, axis: int | tuple[int, ...] | None = None) -> Array:
@@ -68,100 +119,6 @@ def max_norm(x: Array, maximum: Scalar, axis: int | tuple[int, ...] | None = Non
         axis = tuple(range(max(x.ndim - 1, min(x.ndim, 1))))
     wide = x.astype(at_least_f32(x.dtype))
     m = in_dtype_of(wide, maximum)
-    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(wide), axis, keepdims=True, initial=0))
-    unit = jnp.where(largest > 0, largest, 1)  # squares of w / unit neither overflow nor vanish
-    squares = jnp.sum(jnp.square(wide / unit), axis, keepdims=True)
-    norm = jnp.where(largest > 0, largest * jnp.sqrt(jnp.where(largest > 0, squares, 1)), 0)
-    outside = norm > m
-    return (wide * jnp.where(outside, m / jnp.where(outside, norm, 1), 1)).astype(x.dtype)
-
-
-def dropout(key: Array, x: Array, rate: Scalar, *, train: bool) -> Array:
-    r"""In training 0 with probability $p$ ``rate``, else $x / (1 - p)$, so that the mean stays; else ``x`` itself.
-
-    Elementwise and independent, [...] -> [...]. Raises ValueError for a rate outside [0, 1]. Srivastava et al. 2014.
-    """
-    check_float("x", x)
-    check_between(0, 1, rate=rate)
-    if not train:
-        return x
-    keep_rate = 1 - jnp.asarray(rate, at_least_f32(x.dtype))
-    keep = jax.random.bernoulli(key, keep_rate, x.shape)
-    divisor = jnp.where(keep_rate > 0, keep_rate, 1)
-    return jnp.where(keep, x / divisor.astype(x.dtype), 0)
-
-
-@hyperparams
-class Penalty(abc.ABC):
-    """What is added to the loss: a function of the parameters; ``mask`` says of which."""
-
-    mask: Mask = static(default=weights_only, kw_only=True)
-
-    @abc.abstractmethod
-    def __call__(self, params: PyTree) -> Array:
-        """The penalty of ``params``, a scalar of at least float32."""
-
-
-@hyperparams
-class L1(Penalty):
-    r"""``l1``: $\lambda \sum_i |\theta_i|$."""
-
-    strength: Scalar = 1e-4
-
-    def __call__(self, params):
-        """``l1`` with this strength."""
-        return l1(params, self.strength, self.mask)
-
-
-@hyperparams
-class L2(Penalty):
-    r"""``l2``: $\lambda \sum_i \theta_i^2$, or $\frac\lambda2 \sum_i \theta_i^2$ with ``half``."""
-
-    strength: Scalar = 1e-4
-    half: bool = static(default=False, kw_only=True)
-
-    def __call__(self, params):
-        """``l2`` with this strength."""
-        return l2(params, self.strength, self.mask, half=self.half)
-
-
-@hyperparams
-class ElasticNet(Penalty):
-    r"""``elastic_net``: $\lambda_1 \sum_i |\theta_i| + \lambda_2 \sum_i \theta_i^2$."""
-
-    l1: Scalar = 1e-4
-    l2: Scalar = 1e-4
-
-    def __call__(self, params):
-        """``elastic_net`` with these strengths."""
-        return elastic_net(params, self.l1, self.l2, self.mask)
-
-
-@hyperparams
-class MaxNorm:
-    r"""``max_norm`` of every selected leaf: called on the parameters after a step."""
-
-    maximum: Scalar = 3.0
-    mask: Mask = static(default=weights_only, kw_only=True)
-
-    def __call__(self, params: PyTree) -> PyTree:
-        """``params`` with every unit's weights inside the ball."""
-
-        def project(path, leaf):
-            return max_norm(leaf, self.maximum) if self.mask(path, leaf) else leaf
-
-        return jax.tree_util.tree_map_with_path(project, params)
-
-
-def _penalty(term, params, strength, mask):
-    check_between(0, np.inf, strength=strength)
-    chosen = [(path, leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(params) if mask(path, leaf)]
-    for path, leaf in chosen:
-        check_float(f"params{jax.tree_util.keystr(path)}", leaf)
-    dtype = np.result_type(np.float32, *(at_least_f32(leaf.dtype) for _, leaf in chosen))
-    total = sum((jnp.sum(term(leaf.astype(dtype))) for _, leaf in chosen), jnp.zeros((), dtype))
-    return in_dtype_of(total, strength) * total
-
-
-def _half_square(x):
-    return jnp.square(x) / 2
+    size = norm(wide, axis, keepdims=True)
+    outside = size > m
+    return (wide * jnp.where(outside, m / jnp.where(outside, size, 1), 1)).astype(x.dtype)

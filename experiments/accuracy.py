@@ -8,7 +8,6 @@ with ' is the derivative, by automatic differentiation, wherever it stands. The 
 arguments give a number or an infinity, and NaN a NaN.
 """
 
-import argparse
 import importlib
 import pathlib
 import platform
@@ -22,6 +21,7 @@ import numpy as np
 import optax
 
 from experiments.accuracy_cases import ACTIVATIONS, ELEMENTARY, LOSSES, SIMPLEX, densities, with_torch
+from experiments.common import options
 
 POINTS, DIGITS, VALUE_TARGET, DERIVATIVE_TARGET = 1000, 50, 4, 8
 ZEROS = (0.75179, 1.27846)  # of the derivatives of gelu and silu, at negative arguments
@@ -165,15 +165,13 @@ def report(rows, points):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--points", type=int, default=POINTS)
-    parser.add_argument("--only", help="measure the functions whose name contains this")
-    parser.add_argument("--out", type=pathlib.Path, help="write the table here too")
-    given = parser.parse_args()
+    only = {"default": "", "help": "measure the functions whose name contains this"}
+    out = {"type": pathlib.Path, "help": "write the table here too"}
+    given = options(__doc__, points={"type": int, "default": POINTS}, only=only, out=out)
     jax.config.update("jax_enable_x64", True)
     cases = [with_torch(case) for case in ACTIVATIONS + SIMPLEX + ELEMENTARY + LOSSES + densities()]
     with mpmath.workdps(DIGITS):
-        rows = [row for case in cases if (given.only or "") in case.name for row in measure(case, given.points)]
+        rows = [row for case in cases if given.only in case.name for row in measure(case, given.points)]
         text = report(rows, given.points)
     print(text)
     if given.out:

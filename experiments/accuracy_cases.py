@@ -15,7 +15,8 @@ import mpmath
 import optax
 import scipy.special
 
-from dlcore import activations, elementary, losses
+from dlcore import activations, losses
+from dlcore.numerics import functions
 
 mp: Any = mpmath.mp
 INF = float("inf")
@@ -145,8 +146,8 @@ SIMPLEX = [
     ),
 ]
 ELEMENTARY = [
-    Case("expm1", elementary.expm1, mp.expm1, mp.exp, {"jax.numpy": jnp.expm1, "scipy": scipy.special.expm1}),
-    Case("log1p", elementary.log1p, mp.log1p, lambda x: 1 / (1 + x), {"jax.numpy": jnp.log1p}, low=-1),
+    Case("expm1", functions.expm1, mp.expm1, mp.exp, {"jax.numpy": jnp.expm1, "scipy": scipy.special.expm1}),
+    Case("log1p", functions.log1p, mp.log1p, lambda x: 1 / (1 + x), {"jax.numpy": jnp.log1p}, low=-1),
 ]
 LOSSES = [
     Case(

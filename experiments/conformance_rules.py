@@ -92,13 +92,13 @@ def falling(t):
 
 def momentum():
     schedule = Exponential(RATE, DECAY)
-    inside, outside = run(optimizers.Momentum(schedule)), run(optimizers.GradientMomentum(schedule))
+    inside, outside = run(optimizers.Momentum(schedule)), run(optimizers.SGDMomentum(schedule))
     steps, gradients = r"$v = \beta v - \alpha g$; $\theta + v$", r"$v = \beta v + g$; $\theta - \alpha v$"
     plain, printed = published.velocity_of_gradients, published.utrecht_momentum_as_printed
     variants = [
         Variant("Keras; G, S, Y", steps, loop(published.velocity_of_steps, rate=falling), "Momentum", inside),
-        Variant("PyTorch; T, U", gradients, loop(plain, rate=falling), "GradientMomentum", outside),
-        Variant("Optax", gradients, run(optax.sgd(falling_by_count, 0.9)), "GradientMomentum", outside),
+        Variant("PyTorch; T, U", gradients, loop(plain, rate=falling), "SGDMomentum", outside),
+        Variant("Optax", gradients, run(optax.sgd(falling_by_count, 0.9)), "SGDMomentum", outside),
         Variant("U's code as printed", r"$v = \beta v + g$; $\theta + \alpha v$", loop(printed, rate=falling)),
     ]
     return Family("Momentum, under a falling learning rate", "Momentum()", inside, variants)
@@ -107,15 +107,15 @@ def momentum():
 def nesterov():
     schedule = Exponential(RATE, DECAY)
     ahead = run(optimizers.Nesterov(schedule), look=True)
-    plain = run(optimizers.GradientNesterov(schedule))
+    plain = run(optimizers.SGDNesterov(schedule))
     steps, gradients = (
         r"$v = \beta v - \alpha g$; $\theta + \beta v - \alpha g$",
         r"$v = \beta v + g$; $\theta - \alpha (g + \beta v)$",
     )
     variants = [
         Variant("Keras", steps, loop(published.keras_nesterov, rate=falling), "Nesterov().evaluation_point", ahead),
-        Variant("PyTorch", gradients, loop(published.pytorch_nesterov, rate=falling), "GradientNesterov", plain),
-        Variant("Optax", gradients, run(optax.sgd(falling_by_count, 0.9, nesterov=True)), "GradientNesterov", plain),
+        Variant("PyTorch", gradients, loop(published.pytorch_nesterov, rate=falling), "SGDNesterov", plain),
+        Variant("Optax", gradients, run(optax.sgd(falling_by_count, 0.9, nesterov=True)), "SGDNesterov", plain),
     ]
     return Family("Nesterov, under a falling learning rate", "Nesterov()", ahead, variants)
 

@@ -1,23 +1,21 @@
 """How to tell red from green points? Linear activations give linear decisions, however large the network.
 
-    python -m experiments.decisions [--out FOLDER]
+    python -m experiments.decisions [--out FOLDER] [--quick]
 
 Two interleaved half circles; networks of growing depth with the identity, tanh and ReLU between the layers.
 """
-
-import argparse
-import pathlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore import Setup, grid, losses, sequential, sweep
+from dlcore import Setup, grid, losses, mlp
 from dlcore.activations import identity, relu, tanh
+from dlcore.classics import logistic_regression, logistic_regression_fit
 from dlcore.data import Examples, Split
-from dlcore.models import Dense, logistic_regression, logistic_regression_fit
 from dlcore.optimizers import Adam
 from dlcore.training import fit
+from experiments.common import arguments, mean_and_error, save, swept, table
 from experiments.planes import draw_plane, panels
 
 ACTIVATIONS = {"identity": identity, "tanh": tanh, "relu": relu}
@@ -38,18 +36,18 @@ def half_circles(n, rng):
 
 
 def network(activation, depth):
-    hidden = [part for _ in range(depth) for part in (Dense(WIDTH), activation)]
-    return sequential(*hidden, Dense(2))
+    return mlp((*[WIDTH] * depth, 2), activation)
 
 
-def setup(model):
-    return Setup(model, losses.softmax_cross_entropy, Adam(0.01), epochs=EPOCHS, batch_size=32)
+def setup(model, epochs=EPOCHS):
+    return Setup(model, losses.softmax_cross_entropy, Adam(0.01), epochs=epochs, batch_size=32)
 
 
-def accuracies(cases, data, seeds):
+def accuracies(cases, data, seeds, epochs=EPOCHS):
     """Validation accuracy of networks by (name of the activation, depth): [cases, seeds]."""
     models = [network(ACTIVATIONS[name], depth) for name, depth in cases]
-    return sweep(setup(models[0]), grid({"model": models}), data, jax.random.key(0), seeds=seeds).metric("accuracy")
+    study = swept("networks", setup(models[0], epochs), grid({"model": models}), data, jax.random.key(0), seeds)
+    return study.metric("accuracy")
 
 
 def probability_of_one(model, run, x):
@@ -58,9 +56,8 @@ def probability_of_one(model, run, x):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=pathlib.Path, help="folder of the figure")
-    out = parser.parse_args().out
+    given = arguments(__doc__, quick="one start of 20 epochs")
+    seeds, epochs = (1, 20) if given.quick else (SEEDS, EPOCHS)
     rng = np.random.default_rng(0)
     data = Split(half_circles(TRAINING, rng), half_circles(VALIDATION, rng))
     line = logistic_regression_fit(jnp.asarray(data.train.x), jnp.asarray(data.train.y))
@@ -68,21 +65,19 @@ def main():
     print(f"logistic regression, the best line: {np.mean((p > 0.5) == data.validation.y):.1%} right\n")
 
     cases = [(name, depth) for name in ACTIVATIONS for depth in DEPTHS]
-    accuracy = accuracies(cases, data, SEEDS)
-    print(f"activation  hidden layers of {WIDTH}  validation accuracy")
-    for (name, depth), row in zip(cases, accuracy, strict=True):
-        print(f"{name:>10}  {depth:19d}  {row.mean():.1%} ± {row.std(ddof=1) / np.sqrt(SEEDS):.1%}")
-    if out:
+    accuracy = accuracies(cases, data, seeds, epochs)
+    columns = "activation", f"hidden layers of {WIDTH}", "validation accuracy"
+    cells = [(*case, mean_and_error(row, ".1%")) for case, row in zip(cases, accuracy, strict=True)]
+    print(table([dict(zip(columns, row, strict=True)) for row in cells]))
+    if given.out:
         figure, axes = panels(len(ACTIVATIONS))
         for ax, (name, activation) in zip(axes, ACTIVATIONS.items(), strict=True):
             model = network(activation, DEPTHS[-1])
-            run = fit(setup(model), data, jax.random.key(0))
+            run = fit(setup(model, epochs), data, jax.random.key(0))
             mean = accuracy[cases.index((name, DEPTHS[-1]))].mean()
             title = f"{name}, {DEPTHS[-1]} hidden layers: {mean:.0%}"
             draw_plane(ax, lambda p, m=model, r=run: probability_of_one(m, r, p), *data.train, title)
-        out.mkdir(parents=True, exist_ok=True)
-        figure.savefig(out / "decisions.png")
-        print(f"\nfigure: {out / 'decisions.png'}")
+        save(given.out, "decisions", figure)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,6 @@
 ``python -m experiments.densities`` prints the numbers; ``--out FOLDER`` adds a figure.
 """
 
-import argparse
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,6 +18,7 @@ from dlcore.probability import (
     kl_divergence,
     kl_monte_carlo,
 )
+from experiments.common import arguments, save
 
 WEIGHTS, MEANS, STDS = (0.4, 0.6), (-2.5, 2.5), (0.7, 1.0)
 STARTS = {"backward, from the left": -4.0, "backward, from the right": 4.0}
@@ -76,7 +74,7 @@ def laplace_fits(normal):
 def figure(P, fits, normal):
     from matplotlib.figure import Figure
 
-    picture = Figure(figsize=(12, 3.8), layout="constrained")
+    picture = Figure(figsize=(12, 3.8), dpi=150, layout="constrained")
     peaks, near, curves = picture.subplots(1, 3)
     _densities(peaks, P, fits, GRID)
     peaks.set(title="two peaks and their nearest normals", xlabel="x", ylabel="density")
@@ -102,15 +100,12 @@ def _densities(axes, P, fits, x):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=pathlib.Path, help="folder for the figure")
-    folder = parser.parse_args().out
+    folder = arguments(__doc__).out
     P, normal = two_peaks(), Normal(0.0, 1.0)
     fits, divergences = normal_fits(P)
     print(table(fits, divergences, normal))
     if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        figure(P, fits, normal).savefig(folder / "densities.png", dpi=150)
+        save(folder, "densities", figure(P, fits, normal))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Is the full batch worth it? L-BFGS and Newton-CG beside SGD, momentum and Adam: by steps, evaluations and seconds.
 
-    python -m experiments.full_batch [--out FOLDER] [--seeds 3]
+    python -m experiments.full_batch [--out FOLDER] [--seeds 3] [--quick]
 
 The objective, mean loss and penalty, of two problems on the digits: a softmax regression, which is convex, and a
 network of two hidden layers. The first-order rules learn in batches of 32 at their own best learning rate, the solvers
@@ -9,14 +9,18 @@ many examples as there are: an epoch of mini-batches is one. Seconds are those o
 evaluation of training and validation data after each. float64.
 """
 
-import argparse
 import time
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+
+from dlcore import Setup, data, grid, losses, mlp, optimizers, report, solvers
+from dlcore.regularizers import L2
+from dlcore.training import advance, start
+from dlcore.tree import replace
+from experiments.common import arguments, bare, save, swept, table
 
 LEARNING_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 BATCH_SIZE = 32
@@ -39,21 +43,13 @@ class Course(NamedTuple):
 
 
 def methods():
-    from dlcore import optimizers, solvers
-
     first_order = {"SGD": optimizers.SGD(), "Momentum": optimizers.Momentum(), "Adam": optimizers.Adam()}
     return {**first_order, "L-BFGS": solvers.LBFGS(), "Newton-CG": solvers.NewtonCG()}
 
 
 def setup_of(hidden, optimizer, full):
-    from dlcore import Setup, losses, sequential
-    from dlcore.activations import relu
-    from dlcore.models import Dense
-    from dlcore.regularizers import L2
-
-    layers = [part for units in hidden for part in (Dense(units), relu)]
     return Setup(
-        model=sequential(*layers, Dense(10)),
+        model=mlp((*hidden, 10)),
         loss=losses.softmax_cross_entropy,
         optimizer=optimizer,
         penalty=L2(PENALTY),
@@ -64,10 +60,8 @@ def setup_of(hidden, optimizer, full):
 
 def tuned(setup, digits, seeds):
     """``setup`` at the learning rate with the lowest objective at the end, and that rate."""
-    from dlcore import grid, sweep
-    from dlcore.pytrees import replace
-
-    study = sweep(setup, grid({"optimizer.learning_rate": LEARNING_RATES}), digits, jax.random.key(0), seeds=seeds)
+    space = grid({"optimizer.learning_rate": LEARNING_RATES})
+    study = swept("learning rates", setup, space, digits, jax.random.key(0), seeds)
     history = study.rows.history
     last = np.asarray(history.train_loss + history.penalty)[:, :, -1].mean(1)
     rate = LEARNING_RATES[int(np.nanargmin(last))]
@@ -76,8 +70,6 @@ def tuned(setup, digits, seeds):
 
 def course(setup, digits, key):
     """The training with a look at the clock after every epoch; two before, for compilation, are not timed."""
-    from dlcore.training import advance, start
-
     epoch = jax.jit(partial(advance, epochs=1))
     state = jax.jit(start)(setup, digits, key)
     warm = jax.block_until_ready(epoch(setup, digits, state))
@@ -120,17 +112,10 @@ def row_of(name, rate, courses, lowest):
     return row
 
 
-def print_table(title, rows):
-    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
-    print(f"\n{title}")
-    for line in ({name: name for name in widths}, *rows):
-        print("  ".join(line[name].rjust(width) for name, width in widths.items()), flush=True)
-
-
 def figure_of(found):
     from matplotlib.figure import Figure
 
-    from dlcore.report.canvas import SERIES, End, label_ends, name_axes
+    from dlcore.figures.style import SERIES, End, label_ends, name_axes
 
     figure = Figure(figsize=(11, 3.4 * len(found)), dpi=150, layout="constrained", facecolor="white")
     panels = figure.subplots(len(found), 3, sharey="row", squeeze=False)
@@ -146,7 +131,7 @@ def figure_of(found):
                     ax.plot(getattr(c, unit), height, color=color, lw=1, alpha=0.7)
                 ends.append(End(float(np.median([height[-1] for height in heights])), name, color))
             ax.set(xscale="log", yscale="log")
-            ax.spines[["top", "right"]].set_visible(False)
+            bare(ax)
             name_axes(ax, unit, label if unit == "steps" else "")
             if unit == "seconds":
                 label_ends(ax, ends)
@@ -158,40 +143,44 @@ def lowest_of(courses):
     return [min(c.objective.min() for c in of_seed) for of_seed in zip(*courses.values(), strict=True)]
 
 
+def courses_of(name, method, hidden, digits, seeds, quick):
+    """The learning rate of a method, if it has one, and its courses from the start of every seed."""
+    setup, rate = setup_of(hidden, method, full=not hasattr(method, "learning_rate")), None
+    if quick:
+        setup = replace(setup, "epochs", 10)
+    if hasattr(method, "learning_rate"):
+        setup, rate = tuned(setup, digits, seeds)
+    courses = []
+    with report.bar(name, seeds, "training") as bar:
+        for key in jax.random.split(jax.random.key(0), seeds):
+            courses.append(course(setup, digits, key))
+            bar.update(len(courses))
+    return rate, courses
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--out", type=Path, default=Path("runs/full_batch"), help="folder of the figure and its numbers"
-    )
-    parser.add_argument("--seeds", type=int, default=3)
-    args = parser.parse_args()
+    seeds = {"type": int, "default": 3}
+    given = arguments(__doc__, out="runs/full_batch", quick="10 epochs, the softmax regression alone", seeds=seeds)
     jax.config.update("jax_enable_x64", True)
-
-    from dlcore import data
-
     digits, _ = data.normalize(data.split(data.load("digits")))
     digits = jax.tree.map(lambda a: a.astype(np.float64) if a.dtype == np.float32 else a, digits)
     found = {}
-    for problem, hidden in HIDDEN.items():
-        found[problem], rates = {}, {}
-        for name, method in methods().items():
-            setup, rates[name] = setup_of(hidden, method, full=not hasattr(method, "learning_rate")), None
-            if hasattr(method, "learning_rate"):
-                setup, rates[name] = tuned(setup, digits, args.seeds)
-            keys = jax.random.split(jax.random.key(0), args.seeds)
-            found[problem][name] = [course(setup, digits, key) for key in keys]
+    for problem, hidden in list(HIDDEN.items())[: 1 if given.quick else None]:
+        made = {
+            name: courses_of(f"{problem}, {name}", method, hidden, digits, given.seeds, given.quick)
+            for name, method in methods().items()
+        }
+        found[problem] = {name: courses for name, (_, courses) in made.items()}
         lowest = lowest_of(found[problem])
-        print_table(problem, [row_of(name, rates[name], c, lowest) for name, c in found[problem].items()])
-    args.out.mkdir(parents=True, exist_ok=True)
+        print(f"\n{problem}")
+        print(table([row_of(name, rate, courses, lowest) for name, (rate, courses) in made.items()]), flush=True)
     numbers: dict[str, Any] = {
         f"{problem}/{name}/{unit}": np.stack([getattr(c, unit) for c in courses])
         for problem, by_name in found.items()
         for name, courses in by_name.items()
         for unit in Course._fields
     }
-    np.savez(args.out / "full_batch.npz", **numbers)
-    figure_of(found).savefig(args.out / "full_batch.png")
-    print(f"figure: {args.out / 'full_batch.png'}")
+    save(given.out, "full_batch", figure_of(found), **numbers)
 
 
 if __name__ == "__main__":

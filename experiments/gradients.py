@@ -1,12 +1,10 @@
-"""Where do gradients vanish or explode? Sigmoid, tanh and ReLU under six initialisations, layer by layer.
+"""Where do gradients vanish or explode? Sigmoid, tanh and ReLU under six initializations, layer by layer.
 
 A deep network before training: norms of the error vectors and of the weights' gradients per layer, and of the
 Jacobians between layers. ``python -m experiments.gradients`` prints the numbers; ``--out FOLDER`` adds a figure.
 """
 
-import argparse
 import functools
-import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +12,7 @@ import numpy as np
 
 from dlcore import activations
 from dlcore.backprop import (
-    Layer,
+    Affine,
     backpropagate,
     growth_rate,
     jacobian_norms,
@@ -22,6 +20,7 @@ from dlcore.backprop import (
     softmax_cross_entropy_head,
 )
 from dlcore.initializers import glorot_normal, he_normal, normal, orthogonal, xavier_normal
+from experiments.common import arguments, save
 
 DEPTH, WIDTH, CLASSES, EXAMPLES, SEEDS = 20, 64, 10, 128, 8
 JACOBIANS = 4  # examples whose Jacobians are taken: a singular value decomposition for each and every layer
@@ -42,7 +41,7 @@ def measure(key, initializer, phi):
     keys = jax.random.split(key, DEPTH + 2)
     widths = [WIDTH] * DEPTH + [CLASSES]
     sizes = zip(keys, widths[:-1], widths[1:], strict=False)
-    params = [Layer(initializer(k, (m, n), jnp.float32), jnp.zeros(n)) for k, m, n in sizes]
+    params = [Affine(initializer(k, (m, n), jnp.float32), jnp.zeros(n)) for k, m, n in sizes]
     x = jax.random.normal(keys[-2], (EXAMPLES, WIDTH))
     y = jax.random.randint(keys[-1], (EXAMPLES,), 0, CLASSES)
     got = backpropagate(params, x, y, phi, softmax_cross_entropy_head)
@@ -71,7 +70,7 @@ def verdict(rate):
 def table(found) -> str:
     lines = [
         f"{DEPTH} layers of {WIDTH} units, {EXAMPLES} examples, geometric means over {SEEDS} seeds",
-        f"{'activation':<11}{'initialisation':<15}{'|dL/dW_1|':>11}{'|dL/dW_L|':>11}{'rate':>8}{'|J|_2':>8}",
+        f"{'activation':<11}{'initialization':<15}{'|dL/dW_1|':>11}{'|dL/dW_L|':>11}{'rate':>8}{'|J|_2':>8}",
     ]
     for (phi, name), (delta, weights, spectral) in found.items():
         rate = float(geometric_mean(growth_rate(jnp.asarray(delta))))
@@ -92,7 +91,7 @@ def geometric_mean(values):
 def figure(found):
     from matplotlib.figure import Figure
 
-    picture = Figure(figsize=(12, 4), layout="constrained")
+    picture = Figure(figsize=(12, 4), dpi=150, layout="constrained")
     panels = picture.subplots(1, len(ACTIVATIONS), sharey=True)
     for axes, phi in zip(panels, ACTIVATIONS, strict=True):
         for name in INITIALIZERS:
@@ -105,14 +104,11 @@ def figure(found):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=pathlib.Path, help="folder for the figure")
-    folder = parser.parse_args().out
+    folder = arguments(__doc__).out
     found = results()
     print(table(found))
     if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        figure(found).savefig(folder / "gradients.png", dpi=150)
+        save(folder, "gradients", figure(found))
 
 
 if __name__ == "__main__":

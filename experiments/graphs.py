@@ -3,13 +3,13 @@
 ``python -m experiments.graphs`` prints them as tables; ``--out FOLDER`` adds a picture, DOT and Mermaid of each.
 """
 
-import argparse
 import pathlib
 
 import jax
 import jax.numpy as jnp
 
 from dlcore.graph import Graph, computational_graph, draw, to_dot, to_mermaid, to_text
+from experiments.common import arguments
 
 SEED = 0
 WIDTHS = (2, 3, 1)
@@ -59,9 +59,7 @@ def write(folder: pathlib.Path, name: str, graph: Graph) -> None:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=pathlib.Path, help="folder for pictures, DOT and Mermaid files")
-    folder = parser.parse_args().out
+    folder = arguments(__doc__).out
     for name, graph in graphs().items():
         print(to_text(graph), end="\n\n")
         if folder:

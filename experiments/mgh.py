@@ -3,9 +3,7 @@
 ``python -m experiments.mgh --data-dir DIR`` with ``DIR/mgh/mgh_table.json``: number, name, n, m, start, minimum.
 """
 
-import argparse
 import json
-import os
 import pathlib
 from typing import NamedTuple
 
@@ -24,6 +22,7 @@ from dlcore.solvers import (
     least_squares,
     minimize,
 )
+from experiments.common import arguments
 from experiments.mgh_problems import PROBLEMS
 
 METHODS = [
@@ -63,7 +62,7 @@ def is_minimum(row: dict, value: float) -> bool:
 
 def outcome(method, row: dict) -> Outcome:
     f, x0 = PROBLEMS[row["id"] - 1], jnp.asarray(row["x0"])
-    if isinstance(method, Levenberg):
+    if isinstance(method, (Levenberg, LevenbergMarquardt)):
         s = least_squares(method, lambda x: f(x, row["m"]), x0)
     else:
         s = minimize(method, lambda x: 0.5 * jnp.sum(f(x, row["m"]) ** 2), x0)
@@ -95,9 +94,7 @@ def report(rows: list[dict], outcomes: dict[str, list[Outcome]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data-dir", type=pathlib.Path, default=os.environ.get("DLCORE_DATA"))
-    rows = json.loads((pathlib.Path(parser.parse_args().data_dir) / "mgh" / "mgh_table.json").read_text())
+    rows = json.loads((arguments(__doc__, data=True).data_dir / "mgh" / "mgh_table.json").read_text())
     outcomes = {}
     for method in METHODS:
         outcomes[type(method).__name__] = [outcome(method, row) for row in rows]

@@ -4,8 +4,6 @@
 ``certified_logistic`` and ``tables``. All in float64 with default settings, but L-BFGS to a gradient of 1e-9.
 """
 
-import argparse
-import os
 import pathlib
 
 import jax
@@ -25,6 +23,7 @@ from dlcore.solvers import (
     standard_deviations,
     standard_errors,
 )
+from experiments.common import arguments
 from experiments.nist_problems import (
     digits,
     negative_log_likelihood,
@@ -115,9 +114,7 @@ def report(nonlinear: list[list[str]], linear: list[list[str]], logistic: list[l
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data-dir", type=pathlib.Path, default=os.environ.get("DLCORE_DATA"))
-    data = pathlib.Path(parser.parse_args().data_dir)
+    data = arguments(__doc__, data=True).data_dir
     parts = nonlinear_rows(data / "nist_nonlinear"), linear_rows(data / "nist_linear"), logistic_rows(data)
     OUT.write_text(report(*parts))
     print(OUT.read_text())

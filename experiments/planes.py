@@ -1,8 +1,8 @@
-"""Pictures of two features: what a model decides everywhere in the plane, and the examples that it learnt from."""
+"""Pictures of two features: what a model decides everywhere in the plane, and the examples that it learned from."""
 
 import numpy as np
 
-from dlcore.report.canvas import BLUE, GREY, INK, VERMILLION
+from dlcore.figures.style import BLUE, GRAY, INK, VERMILLION
 
 POINTS = 121
 
@@ -15,7 +15,7 @@ def panels(count, width=3.0):
 
 
 def draw_plane(ax, probability, x, y, title, limits=None):
-    """``probability`` of y = 1 for points [n, 2] as colour, the line at 1/2, and the examples x [n, 2], y [n]."""
+    """``probability`` of y = 1 for points [n, 2] as color, the line at 1/2, and the examples x [n, 2], y [n]."""
     from matplotlib.colors import LinearSegmentedColormap
 
     x, y = np.asarray(x), np.asarray(y)
@@ -30,10 +30,10 @@ def draw_plane(ax, probability, x, y, title, limits=None):
     ax.imshow(p, extent=(left, right, bottom, top), origin="lower", cmap=colors, vmin=0, vmax=1, aspect="auto")
     if p.min() < 0.5 < p.max():
         ax.contour(u, v, p, levels=[0.5], colors=[INK], linewidths=1)
-    for label, color, marker in ((0, VERMILLION, "o"), (1, BLUE, "^")):  # shapes too: for the colour-blind
+    for label, color, marker in ((0, VERMILLION, "o"), (1, BLUE, "^")):  # shapes too: for the color-blind
         size = 60 if len(x) < 10 else 12
         ax.scatter(*x[y == label].T, s=size, c=color, marker=marker, edgecolors="white", linewidths=0.4, zorder=3)
     ax.set_title(title, fontsize=10, color=INK)
-    ax.tick_params(colors=GREY, labelcolor=INK, labelsize=8)
+    ax.tick_params(colors=GRAY, labelcolor=INK, labelsize=8)
     for spine in ax.spines.values():
-        spine.set_color(GREY)
+        spine.set_color(GRAY)

@@ -6,22 +6,20 @@ $f(x) = \sum_i w_{2,i} \tanh(w_{1,i} x + b_{1,i}) + b_2$ learns from noisy value
 two errors can be told apart: to the noisy values, which cannot fall below the noise, and to the function itself.
 """
 
-import argparse
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore import Setup, grid, losses, sequential, sweep
+from dlcore import Setup, grid, losses, sequential
 from dlcore.activations import tanh
 from dlcore.data import Examples, Split
+from dlcore.figures.style import BLUE, GRAY, INK, SERIES, VERMILLION
 from dlcore.initializers import Normal, Uniform
-from dlcore.models import Dense
+from dlcore.layers import Dense
 from dlcore.optimizers import Adam
-from dlcore.report.canvas import BLUE, GREY, INK, SERIES, VERMILLION
 from dlcore.schedules import Cosine
 from dlcore.training import fit
+from experiments.common import arguments, bare, save, swept, table
 
 WIDTHS = (1, 2, 4, 8, 16, 32)
 SHOWN = (2, 8, 32)
@@ -36,7 +34,7 @@ def truth(x):
 
 
 def network(width):
-    """Slopes and centres -b/w spread over [-1, 1] at the start: equal ones would have to find their places first."""
+    """Slopes and centers -b/w spread over [-1, 1] at the start: equal ones would have to find their places first."""
     return sequential(Dense(width, kernel_init=Normal(5.0), bias_init=Uniform(5.0)), tanh, Dense(1))
 
 
@@ -56,7 +54,7 @@ def values(rng):
 def errors_by_width(data, widths, seeds):
     """Root mean square errors at the end, [widths, seeds]: to the noisy values, and to the function."""
     space = grid({"model": [network(w) for w in widths]})
-    history = sweep(setup(widths[0]), space, data, jax.random.key(0), seeds=seeds).rows.history
+    history = swept("networks", setup(widths[0]), space, data, jax.random.key(0), seeds).rows.history
     return tuple(np.sqrt(np.asarray(loss)[..., -1]) for loss in (history.train_loss, history.validation_loss))
 
 
@@ -75,33 +73,31 @@ def figure_of(errors, data, runs):
     left.set_ylabel("root mean square error")
     left.legend(frameon=False, fontsize=8)
     x = np.linspace(-1, 1, 500, dtype=np.float32)[:, None]
-    right.scatter(*map(np.ravel, data.train), s=4, color=GREY, alpha=0.4)
+    right.scatter(*map(np.ravel, data.train), s=4, color=GRAY, alpha=0.4)
     right.plot(x, truth(x), color=INK, lw=3, alpha=0.3, label="function")
     for color, (width, run) in zip(SERIES[1:], runs.items(), strict=False):
         y, _ = network(width).apply(run.params, run.model_state, jnp.asarray(x), key=None, train=False)
         right.plot(x, y, color=color, lw=1.3, label=f"{width} units")
     right.set(xlabel="x", xticks=[-1, -0.5, 0, 0.5, 1])
     right.legend(frameon=False, fontsize=8)
-    for ax in (left, right):
-        ax.spines[["top", "right"]].set_visible(False)
+    bare(left, right)
     return figure
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=pathlib.Path, help="folder of the figure")
-    out = parser.parse_args().out
+    out = arguments(__doc__).out
     data = values(np.random.default_rng(0))
     training, errors = errors_by_width(data, WIDTHS, SEEDS)
     print(f"root mean square errors at the end of training, means over {SEEDS} starts; the noise is {NOISE}\n")
-    print("hidden units  to the noisy values  to the function")
-    for width, a, b in zip(WIDTHS, training, errors, strict=True):
-        print(f"{width:12d}  {a.mean():19.4f}  {b.mean():15.4f}")
+    rows = zip(WIDTHS, training.mean(1), errors.mean(1), strict=True)
+    print(
+        table(
+            [{"hidden units": w, "to the noisy values": f"{a:.4f}", "to the function": f"{b:.4f}"} for w, a, b in rows]
+        )
+    )
     if out:
         runs = {width: fit(setup(width), data, jax.random.key(0)) for width in SHOWN}
-        out.mkdir(parents=True, exist_ok=True)
-        figure_of(errors, data, runs).savefig(out / "universal_approximation.png")
-        print(f"\nfigure: {out / 'universal_approximation.png'}")
+        save(out, "universal_approximation", figure_of(errors, data, runs))
 
 
 if __name__ == "__main__":

@@ -6,20 +6,17 @@ Students are drawn from a logistic model that we know, so that the fit can be ju
 standard errors, and the probability of passing of the students on the slide.
 """
 
-import argparse
-import pathlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore import Setup, losses, sequential
-from dlcore.activations import relu
+from dlcore import Setup, losses, mlp
+from dlcore.classics import logistic_regression, logistic_regression_fit, logistic_regression_loss
 from dlcore.data import Examples, Split
-from dlcore.models import Dense, logistic_regression, logistic_regression_fit, logistic_regression_loss
 from dlcore.optimizers import Adam
 from dlcore.solvers import Newton, standard_errors
 from dlcore.training import fit
+from experiments.common import arguments, save, table
 from experiments.planes import draw_plane, panels
 
 LECTURES, HOURS = 10, 10
@@ -40,7 +37,7 @@ def students(n, rng):
 
 
 def network(hidden):
-    return sequential(*([Dense(HIDDEN), relu] if hidden else []), Dense(2))
+    return mlp((HIDDEN, 2) if hidden else (2,))
 
 
 def trained(hidden, data):
@@ -63,16 +60,13 @@ def empirical_loss(p, y):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=pathlib.Path, help="folder of the figure")
-    out = parser.parse_args().out
+    out = arguments(__doc__).out
     rng = np.random.default_rng(0)
     data = Split(students(STUDENTS, rng), students(VALIDATION, rng))
     params, errors = fitted(data.train)
-    print(f"{'':10}  truth  fitted ± standard error")
     places = {"bias": ("bias", ()), "lectures": ("kernel", 0), "hours": ("kernel", 1)}
-    for name, (leaf, i) in places.items():
-        print(f"{name:10}  {TRUTH[name]:5.2f}  {float(params[leaf][i]):6.2f} ± {float(errors[leaf][i]):.2f}")
+    fits = {name: f"{float(params[leaf][i]):.2f} ± {float(errors[leaf][i]):.2f}" for name, (leaf, i) in places.items()}
+    print(table([{"": name, "truth": f"{TRUTH[name]:.2f}", "fitted ± standard error": fits[name]} for name in fits]))
 
     models = {
         "truth": chance,
@@ -80,11 +74,12 @@ def main():
         "the same as a network (Adam)": trained(False, data),
         f"network, {HIDDEN} hidden units": trained(True, data),
     }
-    named = [f"({a:g}, {b:g})" for a, b in SLIDE]
-    print(f"\n{'chance of passing with':30}" + "".join(f"{n:>8}" for n in named) + "   loss of 1000 others")
+    rows = []
     for name, model in models.items():
-        chances = "".join(f"{float(p):8.2f}" for p in model(SLIDE))
-        print(f"{name:30}{chances}   {empirical_loss(np.asarray(model(data.validation.x)), data.validation.y):.3f}")
+        chances = {f"({a:g}, {b:g})": f"{float(p):.2f}" for (a, b), p in zip(SLIDE, model(SLIDE), strict=True)}
+        loss = empirical_loss(np.asarray(model(data.validation.x)), data.validation.y)
+        rows.append({"chance of passing with": name, **chances, f"loss of {VALIDATION} others": f"{loss:.3f}"})
+    print(f"\n{table(rows)}")
     if out:
         figure, axes = panels(2, width=3.4)
         for ax, name in zip(axes, list(models)[1::2], strict=True):
@@ -92,9 +87,7 @@ def main():
             ax.set_xlabel("lectures attended", fontsize=9)
             ax.scatter(*SLIDE.T, s=70, facecolors="none", edgecolors="black", linewidths=1.4, zorder=4)
         axes[0].set_ylabel("hours on the project", fontsize=9)
-        out.mkdir(parents=True, exist_ok=True)
-        figure.savefig(out / "will_i_pass.png")
-        print(f"\nfigure: {out / 'will_i_pass.png'}")
+        save(out, "will_i_pass", figure)
 
 
 if __name__ == "__main__":

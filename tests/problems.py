@@ -8,28 +8,26 @@ import numpy as np
 
 from dlcore.activations import relu
 from dlcore.data import Examples, Split
+from dlcore.layers import Dense, sequential
 from dlcore.losses import softmax_cross_entropy
-from dlcore.models import Dense, sequential
 from dlcore.optimizers import Adam
 from dlcore.training import Setup
 
-# Most of the time goes into compiling, half of that into fused loops that are faster than a test needs.
+# Most of the time goes into compiling, half of that into fused loops that are faster than a test needs; from 0.11 on
+# JAX's compiler has no such switch.
+SWITCHES = {} if jax.__version_info__ >= (0, 11) else {"xla_cpu_use_fusion_emitters": False}
 quick_jit = functools.partial(
     jax.jit,
-    compiler_options={
-        "xla_backend_optimization_level": 0,
-        "xla_llvm_disable_expensive_passes": True,
-        "xla_cpu_use_fusion_emitters": False,
-    },
+    compiler_options={"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True, **SWITCHES},
 )
 
 
 def blobs(n=50, validation=20, classes=3, features=4, seed=0, dtype=np.float64):
     """Gaussian clouds, one per class: easy, but not separable."""
     rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(classes, features)) * 1.5
+    centers = rng.normal(size=(classes, features)) * 1.5
     y = rng.integers(0, classes, n + validation)
-    x = (centres[y] + rng.normal(size=(n + validation, features))).astype(dtype)
+    x = (centers[y] + rng.normal(size=(n + validation, features))).astype(dtype)
     parts = [Examples(jnp.asarray(x[i]), jnp.asarray(y[i], jnp.int32)) for i in (slice(n), slice(n, None))]
     return Split(*parts)
 

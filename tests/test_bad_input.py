@@ -1,6 +1,6 @@
 """Wrong inputs of the imported library: each a ValueError or TypeError that says needed, got, try.
 
-The command line's are in ``test_cli.py``.
+The command line's are in ``tests/cli``.
 """
 
 import jax
@@ -11,17 +11,18 @@ import pytest
 from dlcore import (
     activations,
     backprop,
+    classics,
     data,
     fit,
     initializers,
+    layers,
     losses,
-    models,
     optimizers,
     probability,
-    pytrees,
     regularizers,
     schedules,
     solvers,
+    tree,
     tuning,
 )
 from dlcore.data import Dataset, Examples, Split
@@ -32,6 +33,7 @@ COLUMN, FLAT = jnp.ones((4, 1)), jnp.ones(4)
 LOGITS, INDICES = jnp.ones((4, 3)), jnp.zeros(4, int)
 PARAMS = {"layers": [{"kernel": jnp.ones((3, 2)), "bias": jnp.ones(2)}]}
 SETUP = small_setup()
+POINTS, SIDES = jnp.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0], [3.0, 1.0]]), jnp.array([1.0, -1.0, 1.0, -1.0])
 
 
 def dataset(x=None, y=None):
@@ -100,14 +102,14 @@ CASES = {
     "a Bernoulli probability below 0": (lambda: probability.bernoulli_pmf(INDICES, -0.5), ValueError),
     "a posterior from no distribution": (lambda: probability.posterior(jnp.ones(3), LOGITS), ValueError),
     "a divergence of no distribution": (lambda: probability.discrete_kl(LOGITS, LOGITS), ValueError),
-    "a dropout rate above 1": (lambda: regularizers.dropout(KEY, FLAT, 1.5, train=True), ValueError),
+    "a dropout rate above 1": (lambda: layers.dropout(KEY, FLAT, 1.5, train=True), ValueError),
     # Rates, strengths and scales are not negative.
     "a negative learning rate": (lambda: optimizers.SGD(-0.1).init(FLAT), ValueError),
     "a negative learning rate of Adam": (lambda: optimizers.Adam(-0.1).init(FLAT), ValueError),
     "a negative rate inside a chain": (lambda: optimizers.chain(optimizers.SGD(-0.1)).init(FLAT), ValueError),
     "a momentum above 1": (lambda: optimizers.Momentum(0.1, 1.5).init(FLAT), ValueError),
-    "a negative dropout rate": (lambda: regularizers.dropout(KEY, FLAT, -0.5, train=True), ValueError),
-    "a negative penalty": (lambda: regularizers.l2(PARAMS, -0.5), ValueError),
+    "a negative dropout rate": (lambda: layers.dropout(KEY, FLAT, -0.5, train=True), ValueError),
+    "a negative penalty": (lambda: regularizers.L2(-0.5)(PARAMS), ValueError),
     "a negative norm": (lambda: regularizers.max_norm(LOGITS, -1.0), ValueError),
     "a standard deviation of 0": (lambda: probability.normal_logpdf(FLAT, 0.0, 0.0), ValueError),
     "a negative bandwidth": (lambda: probability.kde_logpdf(COLUMN, COLUMN, -1.0), ValueError),
@@ -121,8 +123,8 @@ CASES = {
         lambda: optimizers.Partition(2 * (optimizers.Masked(optimizers.SGD(0.1), ("layers",)),)).init(PARAMS),
         ValueError,
     ),
-    "an unknown hyperparameter": (lambda: pytrees.get(SETUP, "optimizer.learning_rat"), ValueError),
-    "an unknown hyperparameter to replace": (lambda: pytrees.replace(SETUP, "optimiser.learning_rate", 1), ValueError),
+    "an unknown hyperparameter": (lambda: tree.get(SETUP, "optimizer.learning_rat"), ValueError),
+    "an unknown hyperparameter to replace": (lambda: tree.replace(SETUP, "optimiser.learning_rate", 1), ValueError),
     "an unknown hyperparameter in a grid": (
         lambda: tuning.sweep(SETUP, tuning.grid({"model.layers[9].rate": [0.1]}), blobs(), KEY, seeds=1),
         ValueError,
@@ -132,23 +134,23 @@ CASES = {
         lambda: schedules.in_steps(schedules.Exponential(0.1, 0.9, per="week"), 10, 100),
         ValueError,
     ),
-    "more values than boundaries need": (lambda: schedules.piecewise(FLAT, (0.1,), (1, 2)), ValueError),
+    "more values than boundaries need": (lambda: schedules.Piecewise((0.1,), (1, 2))(FLAT), ValueError),
     "an unknown data set": (lambda: data.load("digitz"), ValueError),
     # Shapes of networks.
-    "features that do not fit": (lambda: models.dense({"kernel": jnp.ones((3, 2))}, COLUMN), ValueError),
+    "features that do not fit": (lambda: layers.dense({"kernel": jnp.ones((3, 2))}, COLUMN), ValueError),
     "weights turned round": (
         lambda: backprop.forward([(jnp.ones((2, 3)), jnp.ones(2))], jnp.ones((4, 3)), activations.tanh),
         ValueError,
     ),
-    "a model of something else": (lambda: models.sequential(models.Dense(2), "relu"), TypeError),
+    "a model of something else": (lambda: layers.sequential(layers.Dense(2), "relu"), TypeError),
     "connections of a vector": (lambda: initializers.he_normal(KEY, (3,)), ValueError),
     "integer weights": (lambda: initializers.he_normal(KEY, (3, 2), int), TypeError),
     "dropout without a key": (
-        lambda: models.Dropout(0.5).apply({}, {}, COLUMN, key=None, train=True),
+        lambda: layers.Dropout(0.5).apply({}, {}, COLUMN, key=None, train=True),
         ValueError,
     ),
     "an indefinite covariance": (lambda: probability.mvn_logpdf(FLAT, FLAT, -jnp.eye(4)), ValueError),
-    # Data that nothing can be learnt from.
+    # Data that nothing can be learned from.
     "NaN in the data": (lambda: data.require(dataset(x=with_nan(dataset().x))), ValueError),
     "infinity in the data": (lambda: data.require(dataset(x=dataset().x * np.inf)), ValueError),
     "a label out of range": (lambda: data.require(dataset(y=np.array([0, 1, 0, 1, 0, 2]))), ValueError),
@@ -158,10 +160,31 @@ CASES = {
     "fewer labels than examples": (lambda: data.require(dataset(y=np.zeros(5, int))), ValueError),
     "fewer examples than a batch": (lambda: data.require(dataset(), batch_size=7), ValueError),
     "fewer examples than a batch in training": (lambda: fit(small_setup(batch_size=51), blobs(), KEY), ValueError),
-    "integer examples": (lambda: fit(SETUP, split_of(jnp.ones((20, 4), int), jnp.zeros(20, int)), KEY), TypeError),
+    "complex examples": (lambda: fit(SETUP, split_of(jnp.ones((20, 4), complex), jnp.zeros(20, int)), KEY), TypeError),
     "no epochs": (lambda: fit(small_setup(epochs=0), blobs(), KEY), ValueError),
     "fractions above 1": (lambda: data.split(dataset(), (0.8, 0.2, 0.2)), ValueError),
     "folds beyond examples": (lambda: data.k_folds(3, 5), ValueError),
+    "half a fold": (lambda: data.k_folds(10, 2.5), ValueError),
+    "no cluster": (lambda: classics.k_means_fit(KEY, POINTS, 0), ValueError),
+    "half a cluster": (lambda: classics.k_means_fit(KEY, POINTS, 2.5), ValueError),
+    "more clusters than examples": (lambda: classics.k_means_fit(KEY, POINTS, 5), ValueError),
+    "a negative C": (lambda: classics.svm_fit(POINTS, SIDES, -1.0), ValueError),
+    "a C of NaN": (lambda: classics.svm_fit(POINTS, SIDES, jnp.nan), ValueError),
+    "a negative ridge": (lambda: classics.linear_regression_fit(POINTS, FLAT, -1.0), ValueError),
+    "a negative penalty of logits": (
+        lambda: classics.logistic_regression_fit(POINTS, FLAT, np.float32(-1)),
+        ValueError,
+    ),
+    "a negative penalty of classes": (lambda: classics.softmax_regression_fit(POINTS, INDICES, 2, -1.0), ValueError),
+    "a negative rate of the perceptron": (lambda: classics.perceptron_fit(POINTS, SIDES, -1.0), ValueError),
+    "a rate of 0 of adaline": (lambda: classics.adaline_fit(POINTS, SIDES, 0.0), ValueError),
+    "weights of no length": (lambda: fit(small_setup(projection=regularizers.MaxNorm(0.0)), blobs(), KEY), ValueError),
+    "no seeds": (lambda: tuning.sweep(SETUP, tuning.grid({"epochs": [1]}), blobs(), KEY, seeds=0), ValueError),
+    "half a seed": (lambda: tuning.sweep(SETUP, tuning.grid({"epochs": [1]}), blobs(), KEY, seeds=1.5), ValueError),
+    "no width": (lambda: tuning.sweep(SETUP, tuning.grid({"epochs": [1]}), blobs(), KEY, width=0), ValueError),
+    "no space": (lambda: tuning.sweep(SETUP, [], blobs(), KEY), ValueError),
+    "no members": (lambda: tuning.train_ensemble(SETUP, blobs(), KEY, 0), ValueError),
+    "a best without an axis": (lambda: tuning.refine({"epochs": [1, 2]}, {}), ValueError),
     "a test set opened for no reason": (lambda: data.split(dataset()).test.open(" "), ValueError),
 }
 

@@ -11,8 +11,9 @@ from sklearn import svm as sklearn_svm
 
 from dlcore import Setup, losses, sequential
 from dlcore.activations import tanh
+from dlcore.classics import logistic_regression
 from dlcore.data import Examples, Split
-from dlcore.models import Dense, logistic_regression
+from dlcore.layers import Dense
 from dlcore.optimizers import SGD
 from dlcore.solvers import LBFGS, NewtonCG, minimize
 from dlcore.training import advance, start
@@ -76,7 +77,8 @@ def test_one_hidden_layer_learns_as_scikit_learn():
     )  # scikit-learn halves the loss
     data = Split(Examples(x, y), Examples(x, y))
     state = start(setup, data, KEY)
-    state = state._replace(params=(params[0], *state.params[1:-1], params[1]))
+    learner = state.learner._replace(params=(params[0], *state.params[1:-1], params[1]))
+    state = state._replace(learner=learner)
     state, _ = jax.jit(advance, static_argnums=3)(setup, data, state, 300)
     oracle.set_params(max_iter=300, n_iter_no_change=1000).fit(x, y[:, 0])
     everywhere = np.linspace(-1, 1, 101)[:, None]

@@ -1,9 +1,16 @@
 """Imports point downwards only, nothing below fit knows files, plots or the terminal, and importing costs little."""
 
 import ast
+import importlib
 import pathlib
+import pkgutil
+import re
 import subprocess
 import sys
+
+import pytest
+
+import dlcore
 
 ROOT = pathlib.Path(__file__).parent.parent
 # from the top to the ground; a room may import the rooms in the lines below its own, and itself
@@ -12,19 +19,22 @@ STOREYS = [
     {"cli"},
     {"recipe"},
     {"report"},
+    {"figures"},
+    {"console"},
+    {"runs"},
     {"diagnosis", "interop"},
     {"tuning"},
     {"training"},
-    {"data", "compilations", "config"},
-    {"models"},
+    {"data"},
+    {"classics"},
+    {"layers"},
     {"solvers"},
     {"optimizers"},
     {"backprop"},
     {"schedules", "initializers", "regularizers", "losses", "probability", "graph"},
     {"activations"},
-    {"elementary"},
-    {"contracts"},
-    {"pytrees"},
+    {"tree"},
+    {"numerics"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(STOREYS) for room in rooms}
 HEAVY = {"matplotlib", "pandas", "sklearn", "jinja2", "tqdm", "tyro", "tensorboardX", "orbax", "optax", "flax", "scipy"}
@@ -63,6 +73,15 @@ def _for_types_only(node):
 
 def test_every_room_has_a_storey():
     assert {room(name) for name, _, _ in modules()} - {None} <= set(LEVEL)
+
+
+def test_readme_names_the_same_rooms():
+    readme = (ROOT / "README.md").read_text()
+    listed = re.search(r"<!-- rooms -->(.*?)<!-- end -->", readme, re.DOTALL)
+    assert listed, "README.md has no list of rooms"
+    lines = [re.findall("`([a-z_]+)`", line) for line in listed[1].splitlines()]
+    floors = [set(line) for line in lines if line]
+    assert floors == [rooms - {"__main__"} for rooms in STOREYS if rooms - {"__main__"}]
 
 
 def test_imports_point_downwards():
@@ -113,9 +132,40 @@ def test_no_private_name_of_another_package():
 
 
 def test_import_loads_only_what_is_needed():
-    code = "import sys, dlcore; print(*{m.split('.')[0] for m in sys.modules})"
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    ).stdout.split()
+    loaded = fresh("import sys, dlcore.training; print(*{m.split('.')[0] for m in sys.modules})")
     assert not HEAVY - {"scipy"} & set(loaded)  # jax itself loads parts of SciPy
     assert set(loaded) >= NEEDED
+
+
+def fresh(code):
+    """What a new interpreter prints after ``code``."""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return run.stdout.split()
+
+
+def test_rooms_are_imported_when_they_are_asked_for():
+    """``import dlcore`` costs next to nothing, and a room only what it stands on."""
+    ours = "; print(*{m.split('.')[1] for m in sys.modules if m.startswith('dlcore.')})"
+    assert fresh(f"import sys, dlcore{ours}") == []
+    assert set(fresh(f"import sys; from dlcore import losses{ours}")) <= {"losses", "activations", "tree", "numerics"}
+    below_training = {"layers", "initializers", "activations", "regularizers", "tree", "numerics"}
+    assert set(fresh(f"import sys; from dlcore import mlp{ours}")) <= below_training
+
+
+def test_the_public_face_is_the_same_for_people_and_type_checkers():
+    face = next(tree for name, _, tree in modules() if name == "dlcore")
+    (typed,) = [node for node in face.body if _for_types_only(node)]
+    names = {alias.name for node in typed.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert names == set(dlcore.__all__) == set(dir(dlcore)) - {"__version__"}
+    for name in dlcore.__all__:
+        assert getattr(dlcore, name) is not None
+    with pytest.raises(AttributeError, match="has no attribute 'optimisers'"):
+        dlcore.__getattr__("optimisers")
+
+
+def test_a_room_gives_what_its_list_says():
+    for info in pkgutil.iter_modules(dlcore.__path__, "dlcore."):
+        if info.ispkg:
+            package = importlib.import_module(info.name)
+            for name in getattr(package, "__all__", ()):
+                assert hasattr(package, name), f"{info.name} lists {name}"

@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 
 from dlcore import initializers as init
-from dlcore import pytrees
+from dlcore import tree
 
 KEY = jax.random.key(0)
 SHAPE = (3, 5, 40, 70)  # a convolution's kernel [h, w, n_in, n_out]
@@ -113,9 +113,9 @@ def test_dtypes_are_roundings_of_one_draw(rule):
 
 
 def test_scale_is_swept_by_its_path():
-    assert list(pytrees.paths(init.he_normal)) == ["scale", "mode", "distribution"]
+    assert list(tree.paths(init.he_normal)) == ["scale", "mode", "distribution"]
     scales = jnp.asarray([0.5, 2.0], jnp.float32)
-    swept = jax.jit(jax.vmap(lambda rule: rule(KEY, (8, 8))))(pytrees.replace(init.he_normal, "scale", scales))
+    swept = jax.jit(jax.vmap(lambda rule: rule(KEY, (8, 8))))(tree.replace(init.he_normal, "scale", scales))
     for one, scale in zip(swept, [0.5, 2.0], strict=True):
         np.testing.assert_allclose(one, init.VarianceScaling(scale)(KEY, (8, 8)), rtol=1e-12)
     slope = jax.grad(lambda s: jnp.sum(init.VarianceScaling(s)(KEY, (8, 8)) ** 2))(2.0)
@@ -138,7 +138,10 @@ def test_signals_keep_their_size_through_relu_layers():
         (lambda: init.he_normal(KEY, (3, 2), complex), TypeError, "got complex128"),
         (lambda: init.VarianceScaling(1.0, "fan_inn")(KEY, (3, 2)), ValueError, "mode: needed one of fan_in"),
         (lambda: init.VarianceScaling(1.0, "fan_in", "gauss")(KEY, (3, 2)), ValueError, "distribution: needed one of"),
-        (lambda: init.normal(-1.0)(KEY, (3,)), ValueError, "std: needed numbers not below 0, got -1"),
+        (lambda: init.uniform(float("nan"))(KEY, (3,)), ValueError, "limit: needed numbers from 0, got nan"),
+        (lambda: init.VarianceScaling(-2.0)(KEY, (3, 3)), ValueError, "scale: needed numbers from 0, got -2.0"),
+        (lambda: init.constant("big")(KEY, (3,)), TypeError, "value: needed numbers, got 'big'"),
+        (lambda: init.normal(-1.0)(KEY, (3,)), ValueError, "std: needed numbers from 0, got -1.0"),
         (lambda: init.uniform(-1.0)(KEY, (3,)), ValueError, "limit: needed"),
         (lambda: init.VarianceScaling(-2.0)(KEY, (3, 2)), ValueError, "scale: needed"),
     ],

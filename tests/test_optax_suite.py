@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from tests.problems import SWITCHES
+
 TESTS = pathlib.Path(__file__).parent
 SUITES = [
     "optax._src.alias_test",
@@ -24,7 +26,7 @@ def test_optax_own_tests_pass_with_dlcore_standing_in(tmp_path):
     """In a process of its own, in 32 bit and with Optax's promotion; every stand-in is called."""
     calls = tmp_path / "calls.json"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "optax_suite.plugin", "-p", "no:cacheprovider"]
-    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": "--xla_cpu_use_fusion_emitters=false"}
+    quick = {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XLA_FLAGS": " ".join(f"--{name}=false" for name in SWITCHES)}
     path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
     done = subprocess.run(
         [*command, "--rootdir", tmp_path, "--calls", calls, "--pyargs", *SUITES],

@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dlcore import pytrees, regularizers
-from dlcore.regularizers import L1, L2, ElasticNet, MaxNorm, dropout, elastic_net, everything, l1, l2, max_norm
+from dlcore import regularizers, tree
+from dlcore.layers import dropout
+from dlcore.regularizers import L1, L2, ElasticNet, MaxNorm, max_norm
+from dlcore.tree.leaves import AllBut, chosen, everything
 
 KEY = jax.random.key(0)
 PARAMS = {
@@ -25,9 +27,9 @@ EVERYTHING = np.asarray([1, -2, 0, 3, -4, 0.5, 10, 20, 5, 7])
         (L2(0.1), 0.1 * np.square(WEIGHTS).sum()),
         (L2(0.1, half=True), 0.05 * np.square(WEIGHTS).sum()),
         (ElasticNet(0.1, 0.2), 0.1 * np.abs(WEIGHTS).sum() + 0.2 * np.square(WEIGHTS).sum()),
-        (L1(0.1, mask=everything), 0.1 * np.abs(EVERYTHING).sum()),
-        (L2(0.1, mask=everything), 0.1 * np.square(EVERYTHING).sum()),
-        (ElasticNet(0.1, 0.2, mask=lambda path, leaf: leaf.ndim == 1), 4.2 + 0.2 * (100 + 400 + 25 + 49)),
+        (L1(0.1, where=everything), 0.1 * np.abs(EVERYTHING).sum()),
+        (L2(0.1, where=everything), 0.1 * np.square(EVERYTHING).sum()),
+        (ElasticNet(0.1, 0.2, where=lambda path, leaf: leaf.ndim == 1), 4.2 + 0.2 * (100 + 400 + 25 + 49)),
     ],
 )
 def test_formulas(penalty, expected):
@@ -35,10 +37,17 @@ def test_formulas(penalty, expected):
     np.testing.assert_allclose(jax.jit(lambda p: p(PARAMS))(penalty), expected, rtol=1e-14)
 
 
-def test_functions_are_what_the_objects_call():
-    np.testing.assert_array_equal(l1(PARAMS, 0.3), L1(0.3)(PARAMS))
-    np.testing.assert_array_equal(l2(PARAMS, 0.3, half=True), L2(0.3, half=True)(PARAMS))
-    np.testing.assert_array_equal(elastic_net(PARAMS, 0.3, 0.2), ElasticNet(0.3, 0.2)(PARAMS))
+def test_leaves_are_chosen_by_names_too():
+    """As everywhere: by a function, by names, or by all but these."""
+    for where, expected in (
+        (("first",), [1, -2, 0, 3, 10, 20]),
+        (("norm.scale", "last[0]"), [5, -4, 0.5]),
+        (AllBut(("first.kernel", "last")), [10, 20, 5, 7]),
+    ):
+        np.testing.assert_allclose(L1(1.0, where=where)(PARAMS), np.abs(expected).sum(), rtol=1e-14)
+        inside = MaxNorm(1e-3, where=where)(PARAMS)
+        moved = jax.tree.map(lambda a, b: np.any(a != b), inside, PARAMS)
+        assert jax.tree.leaves(moved) == chosen(where, PARAMS)
 
 
 def test_gradients_and_what_stays_free():
@@ -77,7 +86,7 @@ def test_penalties_are_summed_wide(dtype):
 
 
 def test_strength_is_a_leaf():
-    assert pytrees.replace(L2(0.1), "strength", 0.5) == L2(0.5)
+    assert tree.replace(L2(0.1), "strength", 0.5) == L2(0.5)
     swept = jax.vmap(lambda penalty: penalty(PARAMS))(L1(jnp.asarray([0.0, 1.0])))
     np.testing.assert_allclose(swept, [0, np.abs(WEIGHTS).sum()])
 
@@ -150,9 +159,10 @@ def test_dropout_rate_may_be_traced_and_swept():
         (lambda: dropout(KEY, jnp.ones(3), 1.5, train=True), ValueError, "rate: needed numbers from 0 to 1, got 1.5"),
         (lambda: dropout(KEY, jnp.ones(3), -0.1, train=False), ValueError, "rate: needed"),
         (lambda: dropout(KEY, jnp.arange(3), 0.5, train=True), TypeError, "x: needed a floating type, got int64"),
-        (lambda: L2(-1.0)(PARAMS), ValueError, "strength: needed numbers not below 0"),
-        (lambda: ElasticNet(0.1, -0.1)(PARAMS), ValueError, "needed numbers not below 0"),
-        (lambda: L1()({"kernel": jnp.arange(3)}), TypeError, r"params\['kernel'\]: needed a floating type"),
+        (lambda: L2(-1.0)(PARAMS), ValueError, "strength: needed numbers from 0, got -1.0"),
+        (lambda: ElasticNet(0.1, -0.1)(PARAMS), ValueError, "l2: needed numbers from 0, got -0.1"),
+        (lambda: L2(float("nan"))(PARAMS), ValueError, "strength: needed numbers from 0, got nan"),
+        (lambda: L1()({"kernel": jnp.arange(3)}), TypeError, "params kernel: needed a floating type"),
         (lambda: max_norm(jnp.ones(3), -1.0), ValueError, "maximum: needed"),
         (lambda: max_norm(jnp.arange(3), 1.0), TypeError, "x: needed a floating type"),
     ],

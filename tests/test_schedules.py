@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 
+from dlcore.optimizers import SGD, Momentum, chain
 from dlcore.schedules import (
     Constant,
     Cosine,
@@ -24,9 +25,7 @@ from dlcore.schedules import (
     StepDecay,
     Warmup,
     at,
-    cosine,
     in_steps,
-    piecewise,
     robbins_monro,
 )
 
@@ -103,9 +102,9 @@ def test_schedules_are_swept_and_differentiated(schedule):
 
 
 def test_a_schedule_without_length_is_over():
-    assert cosine(0.0, 1.0, 0.0, 0.25) == 0.25
+    assert Cosine(1.0, 0.0, 0.25)(0.0) == 0.25
     assert Warmup(Constant(0.5), 0.0)(0.0) == 0.5
-    assert jnp.isfinite(jax.grad(lambda length: cosine(0.0, 1.0, length, 0.25))(0.0))
+    assert jnp.isfinite(jax.grad(lambda length: Cosine(1.0, length, 0.25)(0.0))(0.0))
 
 
 def test_clocks():
@@ -128,6 +127,38 @@ def test_a_schedule_within_a_schedule_keeps_its_unit():
     np.testing.assert_allclose(same(steps), np.repeat([0.0, 0.5, 1.0], 10)[:24], rtol=1e-13)
     mixed = in_steps(Warmup(Linear(1.0, 0.0, 1.0, per="training"), 1, per="epoch"), 10, 100)
     np.testing.assert_allclose(mixed(jnp.array([0, 9, 10, 35, 60])), [0, 0, 1, 0.8, 0.5], rtol=1e-13)
+
+
+def test_an_epoch_begins_in_time_whatever_its_length():
+    """In a compiled program a division by a constant is a product: 41 * (1 / 41) is below 1 in float32."""
+    by_epoch = Linear(0.0, 64.0, 64.0, per="epoch")
+    late = []
+    for length in range(2, 300):
+        times = jnp.arange(30, dtype=jnp.float32) * length
+        clocked = in_steps(by_epoch, steps_per_epoch=length, steps=100 * length)
+        begun, before = jax.jit(lambda t, clocked=clocked: (clocked(t), clocked(t - 1)))(times)
+        late += (
+            []
+            if (begun == jnp.arange(30.0, dtype=begun.dtype)).all() and (before[1:] == begun[:-1]).all()
+            else [length]
+        )
+    assert not late
+    falls = jax.jit(StepDecay(1.0, 0.5, 41.0))(jnp.arange(20, dtype=jnp.float32) * 41)
+    np.testing.assert_array_equal(falls, 0.5 ** np.arange(20))
+    ends = jax.jit(Polynomial(1.0, 0.25, 0.5, 41.0))(jnp.float32(41))
+    assert ends == 0.25
+
+
+@pytest.mark.parametrize("schedule", [Constant(0.1, per="epoch"), Warmup(Exponential(0.1, 0.9, per="training"), 3)])
+def test_a_unit_that_only_a_training_knows_is_refused_outside(schedule):
+    rule = chain(SGD(schedule), Momentum())
+    with pytest.raises(ValueError, match=r"per: needed a schedule in steps .*, got \w+ per (epoch|training); try fit"):
+        rule.init(jnp.ones(3))
+    with pytest.raises(ValueError, match="per: needed a schedule in steps"):
+        rule.update(jnp.ones(3), chain(SGD(), Momentum()).init(jnp.ones(3)))
+    for steps_per_epoch in (1, 10):
+        clocked = in_steps(rule, steps_per_epoch, 10 * steps_per_epoch)
+        clocked.update(jnp.ones(3), clocked.init(jnp.ones(3)))
 
 
 @pytest.mark.parametrize("size", [2**24 - 1, 10**6])
@@ -187,8 +218,10 @@ def test_negative_rates_are_no_step_sizes():
 
 
 def test_bad_schedules_are_named():
-    with pytest.raises(ValueError, match="one more value than boundaries, got 2 values and 2 boundaries; try"):
-        piecewise(0.0, (1.0, 2.0), (1.0, 2.0))
+    with pytest.raises(
+        ValueError, match="Piecewise: needed one more value than boundaries, got 2 values and 2 boundaries; try"
+    ):
+        Piecewise((1.0, 2.0), (1.0, 2.0))(0.0)
     with pytest.raises(ValueError, match="one more schedule than boundaries, got 1 schedules and 1"):
         Joined((Constant(1.0),), (1.0,))(0.0)
     with pytest.raises(ValueError, match="per: needed one of step, epoch, training, got 'week'"):

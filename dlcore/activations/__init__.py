@@ -1,4 +1,4 @@
-r"""Activation functions, each with its analytic derivative as neighbour: ``relu`` and ``relu_grad``.
+r"""Activation functions, each with its analytic derivative as neighbor: ``relu`` and ``relu_grad``.
 
 Elementwise, [...] -> [...], unless a docstring says otherwise; dtype kept; TypeError for an integer input. At a kink
 the derivative is the one from the left.
@@ -39,8 +39,9 @@ from dlcore.activations.piecewise import (
     step,
     step_grad,
 )
-from dlcore.activations.simplex import log_softmax, log_softmax_jacobian, softmax, softmax_jacobian
-from dlcore.elementary import tanh
+from dlcore.activations.simplex import log_softmax_jacobian, softmax_jacobian
+from dlcore.numerics.functions import tanh
+from dlcore.numerics.softmax import log_softmax, softmax
 
 __all__ = [
     "elu",

@@ -4,10 +4,12 @@ import math
 
 import jax.numpy as jnp
 
-from dlcore.contracts import Array, elementwise, with_curvature, with_derivative, with_rule
-from dlcore.elementary import bits, exp_below, expm1_below, polynomial, sech2, tanh
+from dlcore.numerics.derivatives import with_curvature, with_derivative, with_rule
+from dlcore.numerics.formats import Array, bits, elementwise
+from dlcore.numerics.functions import exp_below, expm1_below, polynomial, sech2, tanh
 
 _SILU_ZERO = {32: (1.2784645557403564, -1.297928265020314e-8), 64: (1.2784645427610737, 1.094699418309344e-16)}
+_CURVATURE_ZERO = {32: (2.399357318878174, -3.836270616029226e-8), 64: (2.3993572805154675, 1.8464872855353364e-16)}
 _SILU_SLOPE = (1.278464396, -0.1392322215, 0.04646299187, -0.0116129002)  # its series by minimax, to 2^-23
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -55,6 +57,7 @@ def softplus_grad(s):
     return sigmoid(s)
 
 
+@elementwise
 def log_sigmoid(s):
     r"""$\ln \sigma(s)$, minus the softplus of $-s$."""
     return -softplus(-s)
@@ -66,7 +69,17 @@ def log_sigmoid_grad(s):
 
 
 def _silu_curvature(s) -> Array:
-    return (2 - jnp.clip(s, -2000, 2000) * tanh(s / 2)) * sigmoid_grad(s)
+    r"""$(2 - s \tanh \frac s2) \sigma'(s)$; next to the zero $r = 2 / t$ of the first factor, with $d = |s| - r$ and
+    $u = \tanh \frac d2$, that factor is $-((r - 2t) u + d (t + u)) / (1 + t u)$.
+    """
+    x = jnp.where(jnp.abs(s) > 2000, 2000, jnp.abs(s))
+    r, r_rest = _CURVATURE_ZERO[bits(s)]
+    d, t = x - r, 2 / r
+    u = tanh(d / 2)
+    near = (r_rest * (r / 2) - ((r - 2 * t) * u + d * (t + u))) / (1 + t * u)
+    e = exp_below(-x, lift=8)
+    q = e / (1 + e / 256)  # 256 sigma(-x)
+    return jnp.where(jnp.abs(d) < 0.5, near, 2 - x * tanh(x / 2)) * (q * (1 - q / 256)) / 256
 
 
 @with_curvature(_silu_curvature)

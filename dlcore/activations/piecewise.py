@@ -1,9 +1,9 @@
 """Activations made of straight pieces: exact in every format. NaN stays NaN."""
 
-import jax
 import jax.numpy as jnp
 
-from dlcore.contracts import Array, Scalar, check_float, elementwise, in_dtype_of
+from dlcore.numerics.errors import check_float
+from dlcore.numerics.formats import Array, Scalar, compiled, elementwise, in_dtype_of
 
 
 def identity(s: Array) -> Array:
@@ -18,18 +18,14 @@ def identity_grad(s: Array) -> Array:
 
 @elementwise
 def relu(s):
-    r"""$\max(0, s)$."""
-    return _relu(s)
+    r"""$\max(0, s)$.
 
-
-@jax.custom_jvp
-def _relu(s):
-    return jnp.maximum(s, 0)
-
-
-@_relu.defjvp
-def _relu_jvp(primals, tangents):
-    return _relu(*primals), jnp.where(primals[0] <= 0, 0, tangents[0])  # at 0, that of the maximum is 1/2
+    >>> import jax.numpy as jnp
+    >>> from dlcore.activations import relu
+    >>> print(relu(jnp.array([-1.0, 0.0, 2.0])))
+    [0. 0. 2.]
+    """
+    return jnp.where(s <= 0, 0, s)  # compilers may lose the NaN of a maximum, whose derivative at 0 would be 1/2
 
 
 @elementwise
@@ -39,17 +35,18 @@ def relu_grad(s):
 
 
 @elementwise
-def leaky_relu(s, negative_slope=0.01):
+def leaky_relu(s, negative_slope: Scalar = 0.01):
     r"""$s$ if $s > 0$, else $k s$ with the slope $k$; equal to $\max(k s, s)$ for $k \le 1$."""
     return jnp.where(s > 0, s, negative_slope * s)
 
 
 @elementwise
-def leaky_relu_grad(s, negative_slope=0.01):
+def leaky_relu_grad(s, negative_slope: Scalar = 0.01):
     r"""$1$ if $s > 0$, else $k$."""
     return jnp.where(s > 0, jnp.ones_like(s), negative_slope)
 
 
+@compiled()
 def prelu(s: Array, alpha: Scalar) -> Array:
     r"""$s$ if $s > 0$, else $\alpha s$, $\alpha$ learned: a number or one per channel [C]. He et al. 2015, eq. 1.
 
@@ -58,6 +55,7 @@ def prelu(s: Array, alpha: Scalar) -> Array:
     return leaky_relu(s, _per_channel(s, alpha))
 
 
+@compiled()
 def prelu_grad(s: Array, alpha: Scalar) -> Array:
     r"""Derivative to ``s``: $1$ if $s > 0$, else $\alpha$."""
     return leaky_relu_grad(s, _per_channel(s, alpha))
@@ -105,6 +103,7 @@ def sign_grad(s):
     return jnp.zeros_like(s)
 
 
+@compiled()
 def maxout(x: Array, W: Array, b: Array) -> Array:
     r"""$\max_k (x W_k + b_k)$: x [..., d], W [k, d, m], b [k, m] -> [..., m]. Goodfellow et al. 2013, eq. 1.
 
@@ -114,6 +113,7 @@ def maxout(x: Array, W: Array, b: Array) -> Array:
     return jnp.take_along_axis(pieces, jnp.argmax(pieces, axis=-2, keepdims=True), axis=-2)[..., 0, :]
 
 
+@compiled()
 def maxout_jacobian(x: Array, W: Array, b: Array) -> Array:
     r"""Derivative to ``x``, the weights of the largest piece: [..., m, d]."""
     largest = jnp.argmax(_pieces(x, W, b), axis=-2)

@@ -3,30 +3,29 @@
 from dlcore.backprop.check import GradientReport, LeafReport, check_gradient
 from dlcore.backprop.flow import JacobianNorms, growth_rate, jacobian_norms, layer_jacobians, layer_norms
 from dlcore.backprop.mlp import (
-    Activation,
+    ActivationAndGrad,
+    Affine,
     Backprop,
     Forward,
     Head,
-    Layer,
-    activation_of,
     backpropagate,
     backward,
     forward,
     sigmoid_cross_entropy_head,
     softmax_cross_entropy_head,
     squared_error_head,
+    with_grad,
 )
 
 __all__ = [
-    "Activation",
+    "ActivationAndGrad",
+    "Affine",
     "Backprop",
     "Forward",
     "GradientReport",
     "Head",
     "JacobianNorms",
-    "Layer",
     "LeafReport",
-    "activation_of",
     "backpropagate",
     "backward",
     "check_gradient",
@@ -38,4 +37,5 @@ __all__ = [
     "sigmoid_cross_entropy_head",
     "softmax_cross_entropy_head",
     "squared_error_head",
+    "with_grad",
 ]

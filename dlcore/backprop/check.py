@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.contracts import PyTree
-from dlcore.pytrees import leaf_names
+from dlcore.numerics.formats import PyTree
+from dlcore.tree.names import leaf_names
 
 ROUNDINGS = 16  # in units of eps: a few for f itself, times the weights of Richardson's formula
 STEPS = (-1.0, -0.5, 0.0, 0.5, 1.0)

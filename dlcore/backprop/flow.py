@@ -11,8 +11,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dlcore.backprop.mlp import Activation, activation_of
-from dlcore.contracts import Array, PyTree, at_least_f32
+from dlcore.backprop.mlp import ActivationAndGrad, with_grad
+from dlcore.numerics.formats import Array, PyTree, at_least_f32
+from dlcore.numerics.norms import global_norm, norm
 
 
 class JacobianNorms(NamedTuple):
@@ -22,7 +23,7 @@ class JacobianNorms(NamedTuple):
     frobenius: Array
 
 
-def layer_jacobians(W: Array, a: Array, phi: Activation) -> Array:
+def layer_jacobians(W: Array, a: Array, phi: ActivationAndGrad) -> Array:
     r"""$\partial a_{l+1} / \partial a_l = W_{l+1}^\top \operatorname{diag} \phi'(a_l)$.
 
     W [M_l, M_{l+1}], a [n, M_l] -> [n, M_{l+1}, M_l]. Weights of shape [outputs, inputs] appear without the transpose.
@@ -33,20 +34,20 @@ def layer_jacobians(W: Array, a: Array, phi: Activation) -> Array:
 
 
 def jacobian_norms(
-    params: Sequence[tuple[Array, Array]], a: Sequence[Array], phi: Callable[[Array], Array] | Activation
+    params: Sequence[tuple[Array, Array]], a: Sequence[Array], phi: Callable[[Array], Array] | ActivationAndGrad
 ) -> list[JacobianNorms]:
     r"""Norms of $\partial a_{l+1} / \partial a_l$ for $l = 1, \dots, L-1$, with one activation in all hidden layers.
 
     params (W, b) per layer and a_1 … a_L as in ``backpropagate``; the Jacobians of one layer are held at a time.
     """
     pairs = zip(params[1:], a[:-1], strict=True)
-    return [_norms(layer_jacobians(W, a_l, activation_of(phi))) for (W, _), a_l in pairs]
+    return [_norms(layer_jacobians(W, a_l, with_grad(phi))) for (W, _), a_l in pairs]
 
 
 def _norms(J):
     wide = J.astype(at_least_f32(J.dtype))
     spectral = jnp.linalg.norm(wide, ord=2, axis=(-2, -1))
-    return JacobianNorms(spectral.astype(J.dtype), jax.vmap(_l2)(wide).astype(J.dtype))
+    return JacobianNorms(spectral.astype(J.dtype), norm(wide, (-2, -1)).astype(J.dtype))
 
 
 def layer_norms(tree: PyTree) -> Array:
@@ -60,24 +61,11 @@ def layer_norms(tree: PyTree) -> Array:
         raise ValueError("tree: needed layers of floating arrays, got none; try the gradient of the parameters")
     dtype = max((jnp.finfo(leaf.dtype).dtype for leaf in leaves), key=lambda d: jnp.finfo(d).bits)
     parts = jax.tree.leaves(tree, is_leaf=lambda node: node is not tree)
-    return jnp.stack([_norm(part, at_least_f32(dtype)).astype(dtype) for part in parts])
+    return jnp.stack([global_norm(_floating(part)).astype(dtype) for part in parts])
 
 
 def _floating(tree):
     return [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-
-
-def _norm(part, wide):
-    norms = [_l2(jnp.abs(leaf).astype(wide)) for leaf in _floating(part)]
-    return _l2(jnp.stack(norms)) if norms else jnp.zeros((), wide)
-
-
-def _l2(x):
-    """Scaled, so that no square overflows; derivative 0 at the origin."""
-    top = jax.lax.stop_gradient(jnp.max(jnp.abs(x), initial=0))
-    scale = jnp.where(top > 0, top, 1)
-    square = jnp.sum((x / scale) ** 2)
-    return scale * jnp.where(top > 0, jnp.sqrt(jnp.where(top > 0, square, 1)), 0)
 
 
 def growth_rate(norms: Array) -> Array:

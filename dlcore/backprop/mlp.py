@@ -9,24 +9,27 @@ Rumelhart, Hinton & Williams 1986, eq. 6-9; Bishop 2006, eq. 5.53-5.56.
 
 import functools
 import itertools
-import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from dlcore.contracts import Array, check_float, check_same_shape
+from dlcore import activations as phis
+from dlcore import losses
+from dlcore.losses.labels import distributions, yes_or_no
+from dlcore.numerics.errors import check_float, needed
+from dlcore.numerics.formats import Array
 
 
-class Layer(NamedTuple):
+class Affine(NamedTuple):
     """Weights W [M_{l-1}, M_l] and biases b [M_l]."""
 
     W: Array
     b: Array
 
 
-class Activation(NamedTuple):
+class ActivationAndGrad(NamedTuple):
     r"""$\phi$ and its elementwise derivative $\phi'$; None where $\phi$ is not elementwise, or has none by hand."""
 
     value: Callable[[Array], Array]
@@ -57,31 +60,46 @@ class Backprop(NamedTuple):
     x: tuple[Array, ...]
     a: tuple[Array, ...]
     delta: tuple[Array, ...]
-    grads: tuple[Layer, ...]
+    grads: tuple[Affine, ...]
 
 
-Activations = Callable[[Array], Array] | Activation | Sequence[Callable[[Array], Array] | Activation]
+Phi = Callable[[Array], Array] | ActivationAndGrad
+
+Phis = Phi | Sequence[Phi]
+
+GRADS: dict[Callable, Callable] = {
+    phis.elu: phis.elu_grad,
+    phis.gelu: phis.gelu_grad,
+    phis.hard_tanh: phis.hard_tanh_grad,
+    phis.identity: phis.identity_grad,
+    phis.leaky_relu: phis.leaky_relu_grad,
+    phis.log_sigmoid: phis.log_sigmoid_grad,
+    phis.prelu: phis.prelu_grad,
+    phis.relu: phis.relu_grad,
+    phis.selu: phis.selu_grad,
+    phis.sigmoid: phis.sigmoid_grad,
+    phis.sign: phis.sign_grad,
+    phis.silu: phis.silu_grad,
+    phis.softplus: phis.softplus_grad,
+    phis.step: phis.step_grad,
+    phis.tanh: phis.tanh_grad,
+}
 
 
-def activation_of(phi: Callable[[Array], Array] | Activation) -> Activation:
-    """``phi`` with the derivative that stands beside it under its name and ``_grad``, if there is one.
+def with_grad(phi: Phi) -> ActivationAndGrad:
+    """``phi`` with its derivative, if it is one of ``dlcore.activations`` that has one.
 
     ``functools.partial(elu, alpha=0.5)`` has ``elu_grad`` with the same ``alpha``.
     """
-    if isinstance(phi, Activation):
+    if isinstance(phi, ActivationAndGrad):
         return phi
     if isinstance(phi, functools.partial):
-        inner = activation_of(phi.func).derivative
-        return Activation(phi, inner and functools.partial(inner, *phi.args, **phi.keywords))
-    name = getattr(phi, "__name__", "")
-    for home in (getattr(phi, "__module__", None), "dlcore.activations"):  # where it was written, where it is offered
-        module = sys.modules.get(home or "")
-        if getattr(module, name, None) is phi and hasattr(module, f"{name}_grad"):
-            return Activation(phi, getattr(module, f"{name}_grad"))
-    return Activation(phi)
+        inner = with_grad(phi.func).derivative
+        return ActivationAndGrad(phi, inner and functools.partial(inner, *phi.args, **phi.keywords))
+    return ActivationAndGrad(phi, GRADS.get(phi))
 
 
-def forward(params: Sequence[tuple[Array, Array]], x: Array, activations: Activations) -> Forward:
+def forward(params: Sequence[tuple[Array, Array]], x: Array, activations: Phis) -> Forward:
     r"""$a_l = x_{l-1} W_l + b_l$, $x_l = \phi_l(a_l)$ for $l = 1, \dots, L$: x [n, M_0], params (W, b) per layer.
 
     ``activations`` are $L$ functions, or one for all layers but the last, which is then linear.
@@ -96,8 +114,8 @@ def forward(params: Sequence[tuple[Array, Array]], x: Array, activations: Activa
 
 
 def backward(
-    params: Sequence[tuple[Array, Array]], seen: Forward, x_bar: Array, activations: Activations
-) -> tuple[tuple[Array, ...], tuple[Layer, ...]]:
+    params: Sequence[tuple[Array, Array]], seen: Forward, x_bar: Array, activations: Phis
+) -> tuple[tuple[Array, ...], tuple[Affine, ...]]:
     r"""($\delta_1 \dots \delta_L$, gradients per layer) from $\bar x_L = \partial L / \partial x_L$ [n, M_L].
 
     $\delta_l = \bar x_l \odot \phi_l'(a_l)$ and $\bar x_{l-1} = \delta_l W_l^\top$ for $l = L, \dots, 1$.
@@ -107,14 +125,12 @@ def backward(
     layers = zip(params, seen.x[:-1], seen.a, _per_layer(activations, len(params)), strict=True)
     for (W, _), x, a, phi in reversed(list(layers)):
         delta.append(x_bar if phi is None else _through(phi, a, x_bar))
-        grads.append(Layer(W=x.T @ delta[-1], b=jnp.sum(delta[-1], axis=0)))
+        grads.append(Affine(W=x.T @ delta[-1], b=jnp.sum(delta[-1], axis=0)))
         x_bar = delta[-1] @ W.T
     return tuple(reversed(delta)), tuple(reversed(grads))
 
 
-def backpropagate(
-    params: Sequence[tuple[Array, Array]], x: Array, y: Array, activations: Activations, head: Head
-) -> Backprop:
+def backpropagate(params: Sequence[tuple[Array, Array]], x: Array, y: Array, activations: Phis, head: Head) -> Backprop:
     r"""Forward, loss $L = \frac1n \sum_i \ell(x_{L,i}, y_i)$, backward: equal to ``jax.grad`` of that mean.
 
     params (W [M_{l-1}, M_l], b [M_l]) per layer, x [n, M_0], y as the head needs it; ``activations`` and errors as in
@@ -122,21 +138,19 @@ def backpropagate(
     """
     seen = forward(params, x, activations)
     n = x.shape[0]
-    losses = head.value(seen.x[-1], y)
+    value = jnp.mean(head.value(seen.x[-1], y))
     derivative = head.derivative or jax.grad(lambda out, target: jnp.sum(head.value(out, target)))
     delta, grads = backward(params, seen, derivative(seen.x[-1], y) / n, activations)
-    return Backprop(jnp.mean(losses), seen.x, seen.a, delta, grads)
+    return Backprop(value, seen.x, seen.a, delta, grads)
 
 
 def _per_layer(activations, depth):
-    if isinstance(activations, Activation) or not isinstance(activations, Sequence):
-        return [activation_of(activations)] * (depth - 1) + [None]
+    if isinstance(activations, ActivationAndGrad) or not isinstance(activations, Sequence):
+        return [with_grad(activations)] * (depth - 1) + [None]
     if len(activations) != depth:
-        raise ValueError(
-            f"activations: needed one for each of the {depth} layers, got {len(activations)}; "
-            "try one function alone, for all layers but the last"
-        )
-    return [activation_of(phi) for phi in activations]
+        what, hint = f"one for each of the {depth} layers", "one function alone, for all layers but the last"
+        raise ValueError(needed("activations", what, len(activations), hint))
+    return [with_grad(phi) for phi in activations]
 
 
 def _check(params, x):
@@ -145,10 +159,9 @@ def _check(params, x):
     pairs = zip(params, itertools.pairwise(widths), strict=True)
     if not params or not all(W.shape == (m, n) and b.shape == (n,) for (W, b), (m, n) in pairs):
         shapes = ", ".join(f"W {list(W.shape)} b {list(b.shape)}" for W, b in params) or "no layers"
-        raise ValueError(
-            f"needed x [n, M_0] and per layer W [M_l-1, M_l], b [M_l]; got x {list(x.shape)}, {shapes}; "
-            "try x[None] for one example, W.T for weights [outputs, inputs]"
-        )
+        what = "x [n, M_0] and per layer W [M_l-1, M_l], b [M_l]"
+        hint = "x[None] for one example, W.T for weights [outputs, inputs]"
+        raise ValueError(needed("params", what, f"x {list(x.shape)}, {shapes}", hint))
 
 
 def _through(phi, a, x_bar):
@@ -158,40 +171,15 @@ def _through(phi, a, x_bar):
     return jax.vjp(phi.value, a)[1](x_bar)[0]
 
 
-def _squared_error(x, y):
-    check_same_shape(output=x, y=y)
-    return jnp.sum((x - y) ** 2, axis=-1)
-
-
-def _squared_error_grad(x, y):
-    return 2 * (x - y)
-
-
-def _softmax_cross_entropy(x, y):
-    y = _distribution(x, y)
-    return jnp.sum(y * (jax.nn.logsumexp(x, axis=-1, keepdims=True) - x), axis=-1)
-
-
 def _softmax_cross_entropy_grad(x, y):
-    y = _distribution(x, y)
-    return jax.nn.softmax(x) * jnp.sum(y, axis=-1, keepdims=True) - y
-
-
-def _distribution(x, y):
-    y = jax.nn.one_hot(y, x.shape[-1], dtype=x.dtype) if jnp.issubdtype(y.dtype, jnp.integer) else y
-    check_same_shape(logits=x, labels=y)
-    return y
+    y = distributions(x, y)
+    return phis.softmax(x) * jnp.sum(y, axis=-1, keepdims=True) - y
 
 
 def _sigmoid_cross_entropy(x, y):
-    check_same_shape(logits=x, labels=y)
-    return jnp.sum(jnp.logaddexp(x, 0) - y * x, axis=-1)
+    return jnp.sum(losses.sigmoid_binary_cross_entropy(x, y), axis=-1)
 
 
-def _sigmoid_cross_entropy_grad(x, y):
-    return jax.nn.sigmoid(x) - y
-
-
-squared_error_head = Head(_squared_error, _squared_error_grad)  # the sum of (x - y)^2
-softmax_cross_entropy_head = Head(_softmax_cross_entropy, _softmax_cross_entropy_grad)  # x logits; p - y
-sigmoid_cross_entropy_head = Head(_sigmoid_cross_entropy, _sigmoid_cross_entropy_grad)  # x logits; sigma(x) - y
+squared_error_head = Head(losses.squared_error, lambda x, y: 2 * (x - y))
+softmax_cross_entropy_head = Head(losses.softmax_cross_entropy, _softmax_cross_entropy_grad)  # of logits
+sigmoid_cross_entropy_head = Head(_sigmoid_cross_entropy, lambda x, y: phis.sigmoid(x) - yes_or_no(x, y))  # of logits

@@ -1,61 +1,78 @@
-"""Data: sources, checks, splits with a sealed test set, normalisation, augmentation and batches."""
+"""Data: sources, checks, splits with a sealed test set, normalization, augmentation and batches."""
 
-from dlcore.data.augmentation import (
-    Augment,
-    augment,
-    cutout,
-    flip,
-    mixup,
-    random_crop,
-    random_cutout,
-    random_flip,
-    random_noise,
-    random_rotation,
-    rotate,
-    shift,
+from dlcore.data.arrays import from_arrays
+from dlcore.data.batches import (
+    Batch,
+    Batches,
+    batch_count,
+    batch_indices,
+    in_memory,
+    one_hot,
+    permutation_of_first,
+    shuffle_rounds,
 )
-from dlcore.data.batches import batch_count, batch_indices, one_hot
-from dlcore.data.checks import Finding, check, duplicates, require
-from dlcore.data.examples import Dataset, Examples, images, without_missing
+from dlcore.data.checks import Finding, check, check_parts, require
+from dlcore.data.cross_validation import cut, fold_numbers, folds, k_folds, padded
+from dlcore.data.describe import Balance, Summary, balance, preview, summaries, target_summaries
+from dlcore.data.examples import Column, Dataset, Examples, Padded, Schema, images, without_missing
 from dlcore.data.image_files import read_idx
+from dlcore.data.leaks import single_feature_scores
 from dlcore.data.normalization import Normalization, fit_normalization, normalize
+from dlcore.data.options import TableOptions
+from dlcore.data.preprocessing import Category, Number, Preprocessing, Target, prepare
+from dlcore.data.repeats import duplicates
 from dlcore.data.sources import load, names
-from dlcore.data.splits import Opening, Sealed, Split, fold_numbers, k_folds, split
+from dlcore.data.splits import Opening, Sealed, Split, split, train_validation
 
 __all__ = [
-    "Augment",
+    "Balance",
+    "Batch",
+    "Batches",
+    "Category",
+    "Column",
     "Dataset",
     "Examples",
     "Finding",
     "Normalization",
+    "Number",
     "Opening",
+    "Padded",
+    "Preprocessing",
+    "Schema",
     "Sealed",
     "Split",
-    "augment",
+    "Summary",
+    "TableOptions",
+    "Target",
+    "balance",
     "batch_count",
     "batch_indices",
     "check",
-    "cutout",
+    "check_parts",
+    "cut",
     "duplicates",
     "fit_normalization",
-    "flip",
     "fold_numbers",
+    "folds",
+    "from_arrays",
     "images",
+    "in_memory",
     "k_folds",
     "load",
-    "mixup",
     "names",
     "normalize",
     "one_hot",
-    "random_crop",
-    "random_cutout",
-    "random_flip",
-    "random_noise",
-    "random_rotation",
+    "padded",
+    "permutation_of_first",
+    "prepare",
+    "preview",
     "read_idx",
     "require",
-    "rotate",
-    "shift",
+    "shuffle_rounds",
+    "single_feature_scores",
     "split",
+    "summaries",
+    "target_summaries",
+    "train_validation",
     "without_missing",
 ]

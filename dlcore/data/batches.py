@@ -1,13 +1,57 @@
 """Mini-batches and one-hot coding."""
 
-from typing import Any
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from dlcore.contracts import Array
+from dlcore.data.examples import Examples, Padded
+from dlcore.numerics.formats import Array, PyTree
+
+
+class Batch(NamedTuple):
+    """A mini-batch x [B, ...], y [B, ...]; where ``counts`` [B] is false an example only fills a place."""
+
+    x: Array
+    y: Array
+    counts: Array | None = None
+
+
+class Batches(NamedTuple):
+    """The mini-batches of one epoch, all that a training knows of where its examples come from.
+
+    ``draw(place)`` makes the ``Batch`` of a place. ``places`` stacks those of all batches but the last on a first axis,
+    which a compiled loop runs over; ``last`` stands alone, as it may be the one with free places.
+    """
+
+    draw: Callable[[PyTree], Batch]
+    places: PyTree
+    last: PyTree
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return jax.tree.leaves(self.places)[0].shape[0] + 1
+
+
+def in_memory(examples: Examples | Padded, key: Array, batch_size: int) -> Batches:
+    """The batches of ``batch_indices`` from examples on the device, in a new order for every ``key``."""
+    x, y = examples[:2]
+    n, count = x.shape[0], examples.n if isinstance(examples, Padded) else None
+    indices, mask = batch_indices(key, n, batch_size, count)
+
+    def draw(place):
+        chosen, counts = place
+        return Batch(x[chosen], y[chosen], counts)
+
+    # only the last batch can have free places: no other pays for a mask
+    return Batches(
+        draw, (indices[:-1], None), (indices[-1], None if count is None and n % batch_size == 0 else mask[-1])
+    )
 
 
 def batch_count(n: int, batch_size: int) -> int:
@@ -17,15 +61,38 @@ def batch_count(n: int, batch_size: int) -> int:
     return -(-n // batch_size)
 
 
-def batch_indices(key: Array, n: int, batch_size: int) -> tuple[Array, Array]:
+def batch_indices(key: Array, n: int, batch_size: int, count: Array | None = None) -> tuple[Array, Array]:
     """One epoch: (indices [k, B], mask [k, B]) with k = ⌈n/B⌉ and every example once where the mask is true.
 
     The free places of the last batch repeat other examples, so that shapes and indices stay valid; weight by the mask.
+    With ``count``, a number that may be traced, only the first so many of the n examples are drawn: in the order in
+    which they would be drawn alone, where ``shuffle_rounds`` of both numbers agree.
     """
     places = jnp.arange(batch_count(n, batch_size) * batch_size)
-    order = jax.random.permutation(key, n)
+    order = jax.random.permutation(key, n) if count is None else permutation_of_first(key, n, count)
+    drawn: Any = n if count is None else jnp.asarray(count, places.dtype)
     shape = (-1, batch_size)
-    return order[places % n].reshape(shape), (places < n).reshape(shape)
+    return order[places % drawn].reshape(shape), (places < drawn).reshape(shape)
+
+
+def shuffle_rounds(n: int) -> int:
+    """How often ``jax.random.permutation`` sorts n numbers by random bits: until ties have no influence."""
+    return math.ceil(3 * math.log(max(1, n)) / math.log(0xFFFFFFFF))
+
+
+def permutation_of_first(key: Array, n: int, count: Array) -> Array:
+    """``jax.random.permutation(key, count)`` for a traced ``count`` up to n, and behind it the rest of the n indices.
+
+    The same sorts by the same bits, which JAX's counter-based generators give every index for itself; those that do
+    not count are put last.
+    """
+    order = jnp.arange(n)
+    first = order < jnp.asarray(count, order.dtype)
+    for _ in range(shuffle_rounds(n)):
+        key, subkey = jax.random.split(key)
+        bits = jnp.where(first, jax.random.bits(subkey, (n,), jnp.uint32), jnp.uint32(0xFFFFFFFF))
+        _, order = jax.lax.sort_key_val(bits, order)  # stable: what counts stays before the rest
+    return order
 
 
 def one_hot(y: Any, c: int, dtype: Any = jnp.float32) -> Array:
@@ -33,7 +100,13 @@ def one_hot(y: Any, c: int, dtype: Any = jnp.float32) -> Array:
 
     Raises TypeError for labels that are no integers, and ValueError outside 0 … c-1, where a row would silently be 0
     (inside compiled code the values are unknown and not checked).
+
+    >>> from dlcore.data import one_hot
+    >>> print(one_hot([0, 2], 3))
+    [[1. 0. 0.]
+     [0. 0. 1.]]
     """
+    y = y if hasattr(y, "dtype") else np.asarray(y)
     if not jnp.issubdtype(jnp.result_type(y), jnp.integer):
         raise TypeError(f"needed integer class numbers, got {jnp.result_type(y)}; try y.astype(int)")
     if not isinstance(y, Tracer):

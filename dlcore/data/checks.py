@@ -1,14 +1,22 @@
 """Look at the data first: what would make a training fail or its result worthless."""
 
-import hashlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from dlcore.data.examples import Dataset
+from dlcore.data.leaks import single_feature_scores
+from dlcore.data.normalization import moments
+from dlcore.data.options import option
+from dlcore.data.repeats import duplicates
+from dlcore.data.splits import Split
 
 _SCALES = 100.0  # standard deviations further apart than this make gradient descent slow (condition 10⁴)
+
+_LEAK = 0.995  # of the target told by one column
+_LEAST = 40  # examples for that to be no chance
+_SEVERITIES = ("error", "warning", "note")
 
 _NUMBERS = "finite numbers; try dropping these examples"
 _NUMBERED = "whole numbers from 0; try np.unique(y, return_inverse=True)"
@@ -16,25 +24,14 @@ _VARIETY = "two different labels; try another column, or more data"
 
 
 class Finding(NamedTuple):
-    """Something seen in the data; ``severity`` is "error" (training makes no sense) or "warning"."""
+    """Something seen in the data.
+
+    ``severity`` is "error" (training makes no sense), "warning" or "note" (what was guessed or left out in reading).
+    """
 
     kind: str
     severity: str
     message: str
-
-
-def duplicates(a: Any, b: Any = None) -> np.ndarray:
-    """Indices of the rows of ``b`` that occur in ``a``; without ``b``, of the rows of ``a`` that occurred before."""
-    if b is not None:
-        known = set(_digests(a))
-        return np.array([i for i, row in enumerate(_digests(b)) if row in known], int)
-    first: dict[bytes, int] = {}
-    return np.array([i for i, row in enumerate(_digests(a)) if first.setdefault(row, i) != i], int)
-
-
-def _digests(x: Any) -> Iterator[bytes]:
-    x = np.asarray(x, np.float32) + np.float32(0)  # -0 and 0 are the same number with other bytes
-    return (hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in x)
 
 
 def check(dataset: Dataset, batch_size: int | None = None) -> list[Finding]:
@@ -43,11 +40,14 @@ def check(dataset: Dataset, batch_size: int | None = None) -> list[Finding]:
     if not found:
         labels = _check_labels(dataset) if dataset.classes else _check_values(dataset)
         found = [*_check_finite(dataset), *labels, *_check_columns(dataset), *_check_duplicates(dataset)]
-    return sorted(found, key=lambda finding: finding.severity)
+        if not any(finding.severity == "error" for finding in found):
+            found += _check_leaks(dataset)
+    found += [Finding("reading", "note", note) for note in dataset.notes]
+    return sorted(found, key=lambda finding: _SEVERITIES.index(finding.severity))
 
 
 def require(dataset: Dataset, batch_size: int | None = None) -> list[Finding]:
-    """The warnings of ``check``; raises ValueError, in one line, if there is an error."""
+    """The warnings and notes of ``check``; raises ValueError, in one line, if there is an error."""
     found = check(dataset, batch_size)
     errors = [finding.message for finding in found if finding.severity == "error"]
     if errors:
@@ -71,12 +71,17 @@ def _check_size(dataset: Dataset, batch_size: int | None) -> Iterator[Finding]:
 
 
 def _check_finite(dataset: Dataset) -> Iterator[Finding]:
+    x = dataset.x.reshape(len(dataset), -1)
     for kind, test, advice in (("NaN", np.isnan, "data.without_missing"), ("inf", np.isinf, "np.clip")):
-        bad = test(dataset.x.reshape(len(dataset), -1))
-        if bad.any():
-            where = _named(dataset, np.asarray(bad.any(axis=0)))
-            what = f"{kind} in x: {bad.any(axis=1).sum()} examples, {where}"
-            yield _error(kind, what, f"finite numbers; try {advice}")
+        bad = test(x)
+        if not bad.any():
+            continue
+        where = _named(dataset, np.asarray(bad.any(axis=0)))
+        examples = bad.any(axis=1).sum()
+        if kind == "NaN" and dataset.columns:  # prepare puts the training part's mean there
+            yield Finding("missing", "warning", f"missing cells: {bad.sum()} in {examples} examples, {where}")
+        else:
+            yield _error(kind, f"{kind} in x: {examples} examples, {where}", f"finite numbers; try {advice}")
 
 
 def _check_values(dataset: Dataset) -> Iterator[Finding]:
@@ -85,6 +90,14 @@ def _check_values(dataset: Dataset) -> Iterator[Finding]:
         yield _error("NaN", f"NaN or inf in y: {bad.any(axis=-1).sum()} examples", _NUMBERS)
     elif (dataset.y == dataset.y[:1]).all():
         yield _error("constant target", "y is the same for every example: nothing to learn", _VARIETY)
+    elif (rare := _different(dataset.y)) < 3:
+        what = f"y is the same for all examples but {rare}, too few for every part: nothing to learn"
+        yield _error("constant target", what, "a quantity that varies; try another column, or classification")
+
+
+def _different(y: np.ndarray) -> int:
+    """How many rows differ from the most frequent one."""
+    return len(y) - int(np.unique(y, axis=0, return_counts=True)[1].max())
 
 
 def _check_labels(dataset: Dataset) -> Iterator[Finding]:
@@ -112,17 +125,33 @@ def _check_labels(dataset: Dataset) -> Iterator[Finding]:
 
 def _check_columns(dataset: Dataset) -> Iterator[Finding]:
     x = dataset.x.reshape(len(dataset), -1)
-    if not np.isfinite(x).all():
+    if np.isinf(x).any() or (not dataset.columns and np.isnan(x).any()):
         return
-    constant = (x == x[:1]).all(axis=0)
+    constant = ((x == x[:1]) | np.isnan(x)).all(axis=0)
     if constant.any():
         yield Finding("constant column", "warning", f"constant: {_named(dataset, constant)}")
     if dataset.image_shape:
         return
-    std = x[:, ~constant].std(axis=0, dtype=np.float64)
+    words = np.array([bool(column.words) for column in dataset.columns] or [False] * x.shape[1])
+    std = moments(x)[1][~constant & ~words]
     if std.size and std.max() > _SCALES * std.min():
-        what = f"scales differ: standard deviations from {std.min():.3g} to {std.max():.3g}; normalise"
+        what = f"scales differ: standard deviations from {std.min():.3g} to {std.max():.3g}; normalize"
         yield Finding("scale", "warning", what)
+
+
+def _check_leaks(dataset: Dataset) -> Iterator[Finding]:
+    if dataset.image_shape or len(dataset) < _LEAST:
+        return
+    step = dataset.x[1] - dataset.x[0]
+    for j in np.flatnonzero((step != 0) & (dataset.x[-1] - dataset.x[0] == step * (len(dataset) - 1)))[:4]:
+        if (np.diff(dataset.x[:, j]) == step[j]).all():
+            name = _column_name(dataset, j)
+            what = f"column {name!r} goes up by the same step from row to row: if it only counts them, "
+            yield Finding("row number", "warning", what + option("drop", (name,)))
+    for j in np.flatnonzero(single_feature_scores(dataset) > _LEAK)[:4]:
+        name = _column_name(dataset, j)
+        what = f"column {name!r} alone gives the target away: is it known before the target is?"
+        yield Finding("leak", "warning", f"{what} If not, {option('drop', (name,))}")
 
 
 def _check_duplicates(dataset: Dataset) -> Iterator[Finding]:
@@ -132,9 +161,31 @@ def _check_duplicates(dataset: Dataset) -> Iterator[Finding]:
         yield Finding("duplicates", "warning", what)
 
 
+def check_parts(split: Split) -> list[Finding]:
+    """What the parts of a split lack, errors first: a target that varies, examples of every class to learn from."""
+    parts = {"training": np.asarray(split.train.y), "validation": np.asarray(split.validation.y)}
+    found = [
+        Finding(
+            "constant part", "error" if name == "training" else "warning", f"y is the same in all of the {name} part"
+        )
+        for name, y in parts.items()
+        if (y == y[:1]).all()
+    ]
+    unseen = np.setdiff1d(np.arange(len(split.schema.classes)), parts["training"])
+    if unseen.size:
+        names = ", ".join(repr(split.schema.classes[i]) for i in unseen[:5])
+        found.append(Finding("unseen class", "warning", f"no training example of {names}"))
+    return found
+
+
+def _column_name(dataset: Dataset, j: int) -> str:
+    columns = dataset.schema.columns
+    return columns[j].name if columns else str(j)
+
+
 def _named(dataset: Dataset, which: np.ndarray) -> str:
     """``columns a, b and 3 more`` for the columns marked in ``which``."""
     columns = np.flatnonzero(which)
-    names = [dataset.features[i] if i < len(dataset.features) else str(i) for i in columns[:4]]
+    names = [_column_name(dataset, i) for i in columns[:4]]
     more = f" and {columns.size - 4} more" if columns.size > 4 else ""
     return f"column{'s' * (columns.size > 1)} {', '.join(names)}{more}"

@@ -1,4 +1,4 @@
-"""What a data set is: examples, the names of their classes and features, and where they come from."""
+"""What a data set is: examples, the names of their columns, classes and features, and where they come from."""
 
 import dataclasses
 from typing import Any, NamedTuple
@@ -13,12 +13,40 @@ class Examples(NamedTuple):
     y: Any
 
 
+class Padded(NamedTuple):
+    """Examples of which the first ``n`` count; the others fill places, so that sets of several sizes can be stacked."""
+
+    x: Any
+    y: Any
+    n: Any
+
+
+class Column(NamedTuple):
+    """A column of x as it was read: numbers, or, where there are ``words``, the number of the word in them."""
+
+    name: str
+    words: tuple[str, ...] = ()
+
+
+class Schema(NamedTuple):
+    """What the numbers mean: columns of x, the target's names, its classes, and how text is read as numbers."""
+
+    columns: tuple[Column, ...] = ()
+    target: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    decimal: str = "."
+    missing: tuple[str, ...] = ()
+
+
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Examples on the host: x float32 [n, d]; y int32 [n] of classes 0 … c-1, or float32 [n, k] in regression.
+    """Examples on the host: x [n, d]; y int32 [n] of classes 0 … c-1, or floats [n, k] in regression.
 
+    A table is as it was read, in float64: x has its columns, words numbered, NaN where nothing is known; ``prepare``
+    makes inputs of it, with what the training part says. ``features`` names these inputs: a column, or a word of one.
     Images are rows too, ``image_shape`` = (height, width, channels) folds them back. Where a test set was published,
-    it is the last ``published_test`` examples and ``split`` keeps it.
+    it is the last ``published_test`` examples and ``split`` keeps it. ``notes``: what was guessed or left out, a
+    sentence each.
     """
 
     name: str
@@ -29,12 +57,24 @@ class Dataset:
     image_shape: tuple[int, ...] | None = None
     published_test: int = 0
     source: str = ""
-    licence: str = ""
+    license: str = ""
+    columns: tuple[Column, ...] = ()
+    target: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    decimal: str = "."
+    missing: tuple[str, ...] = ()
 
     @property
     def task(self) -> str:
         """Either "classification", where there are classes, or "regression"."""
         return "classification" if self.classes else "regression"
+
+    @property
+    def schema(self) -> Schema:
+        """What the numbers mean, for those who have only parts of the examples."""
+        names = self.features if len(self.features) == np.shape(self.x)[-1] else ()
+        columns = self.columns or tuple(Column(name) for name in names)
+        return Schema(columns, self.target, self.classes, self.decimal, self.missing)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -42,6 +82,11 @@ class Dataset:
     def __repr__(self) -> str:
         what = f"{len(self.classes)} classes" if self.classes else f"{self.y.shape[-1]} target(s)"
         return f"Dataset({self.name!r}, {self.task}, x {list(self.x.shape)}, {what})"
+
+
+def features_of(columns: tuple[Column, ...]) -> tuple[str, ...]:
+    """The names of the inputs: a column of numbers gives one, a column of words one for each."""
+    return tuple(name for c in columns for name in ([f"{c.name}={word}" for word in c.words] or [c.name]))
 
 
 def images(x: Any, image_shape: tuple[int, ...]) -> Any:
@@ -54,6 +99,11 @@ def images(x: Any, image_shape: tuple[int, ...]) -> Any:
 def without_missing(dataset: Dataset) -> Dataset:
     """``dataset`` without the examples in which a feature or the target is missing (NaN, or label -1)."""
     missing = np.asarray(dataset.y == -1) if dataset.classes else np.isnan(dataset.y).any(axis=-1)
-    whole = np.flatnonzero(~(np.isnan(dataset.x.reshape(len(dataset), -1)).any(axis=1) | missing))
-    test = int((whole >= len(dataset) - dataset.published_test).sum())
-    return dataclasses.replace(dataset, x=dataset.x[whole], y=dataset.y[whole], published_test=test)
+    return rows_of(dataset, np.asarray(~(np.isnan(dataset.x.reshape(len(dataset), -1)).any(axis=1) | missing)))
+
+
+def rows_of(dataset: Dataset, which: np.ndarray) -> Dataset:
+    """``dataset`` with the examples that ``which`` [n] marks, in their order."""
+    kept = np.flatnonzero(which)
+    test = int((kept >= len(dataset) - dataset.published_test).sum())
+    return dataclasses.replace(dataset, x=dataset.x[kept], y=dataset.y[kept], published_test=test)

@@ -54,7 +54,7 @@ def find_cifar10(folder: pathlib.Path) -> bool:
 
 
 def read_idx_folder(
-    folder: pathlib.Path, name: str, classes: tuple[str, ...] = (), source: str = "", licence: str = ""
+    folder: pathlib.Path, name: str, classes: tuple[str, ...] = (), source: str = "", license: str = ""
 ) -> Dataset:
     """Training and test files of MNIST's layout as one data set that remembers its published test set."""
     train_x, train_y, test_x, test_y = (read_idx(path) for file in _PARTS if (path := _find(folder, file)))
@@ -62,7 +62,7 @@ def read_idx_folder(
     names = classes or tuple(str(label) for label in range(int(labels.max()) + 1))
     shape = (*pixels.shape[1:], 1)
     x = pixels.reshape(len(pixels), -1).astype(np.float32)
-    return Dataset(name, x, labels, names, (), shape, len(test_y), source, licence)
+    return Dataset(name, x, labels, names, (), shape, len(test_y), source, license)
 
 
 def read_cifar10(folder: pathlib.Path) -> Dataset:

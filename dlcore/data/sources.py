@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from dlcore.data.arrays import from_arrays, read_npz
 from dlcore.data.examples import Dataset
 from dlcore.data.image_files import find_cifar10, find_idx, read_cifar10, read_idx_folder
-from dlcore.data.table_files import read_csv, read_npz
-from dlcore.pytrees import nearest
+from dlcore.data.options import TableOptions, check_options
+from dlcore.data.tables import dataset_of, read_table_file, table_of
+from dlcore.tree.names import nearest
 
 _UCI = "CC BY 4.0 (UCI Machine Learning Repository)"
 
-# name: source, licence
+# name: source, license
 _SKLEARN = {
     "digits": ("Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits (its test part)", _UCI),
     "iris": ("Fisher 1936, The use of multiple measurements in taxonomic problems", _UCI),
@@ -26,7 +28,7 @@ _SKLEARN = {
 _DIGITS = tuple("0123456789")
 _CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 
-# name: folders it is looked for in, classes, source, licence
+# name: folders it is looked for in, classes, source, license
 _IDX: dict[str, tuple[tuple[str, ...], tuple[str, ...], str, str]] = {
     "mnist": (("mnist", "MNIST", "MNIST/raw"), _DIGITS, "LeCun, Cortes & Burges 1998, MNIST", "CC BY-SA 3.0"),
     "fashion_mnist": (
@@ -44,26 +46,43 @@ def names() -> tuple[str, ...]:
 
 
 def load(
-    name_or_path: str | os.PathLike[str],
+    source: Any,
     *,
-    target: str | int | None = None,
+    target: str | int | tuple[str | int, ...] | None = None,
     drop: tuple[str | int, ...] = (),
+    keep: tuple[str | int, ...] = (),
     task: str | None = None,
+    separator: str | None = None,
+    decimal: str | None = None,
+    missing: tuple[str, ...] = (),
+    classes: tuple[str, ...] = (),
+    header: bool | None = None,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> Dataset:
-    """A data set by name, or from a .csv or .npz file or a folder of IDX or CIFAR-10 files.
+    """A data set by name, from a table, an .npz file or a folder of IDX or CIFAR-10 files, or from a frame.
 
-    target, drop, task: columns of a CSV file (default target: the last), and "classification" or "regression" where
-    the guess from the target's values is wrong. data_dir: where the files of mnist, fashion_mnist and cifar10 lie,
-    default the environment variable DLCORE_DATA.
+    Tables are text with any separator, packed or not, Parquet, and pandas or polars frames. ``TableOptions`` explains
+    the options; what they do not say is guessed, and ``notes`` of the answer say how. data_dir: where the files of
+    mnist, fashion_mnist and cifar10 lie, default the environment variable DLCORE_DATA.
 
     Raises ValueError, in one line, for an unknown name, with the names there are, and for a file that cannot be read.
+
+    >>> from dlcore import data
+    >>> print(data.load("iris"))
+    Dataset('iris', classification, x [150, 4], 3 classes)
     """
-    name = os.fspath(name_or_path)
-    if name in _SKLEARN:
-        return _from_sklearn(name)
-    if name in _IDX or name == "cifar10":
-        return _from_files(name, data_dir)
+    goals = () if target is None else _tuple(target)
+    separator = "\t" if separator in ("\\t", "tab") else separator  # as a shell passes it
+    options = TableOptions(goals, _tuple(drop), _tuple(keep), task, separator, decimal, _tuple(missing),
+                           _tuple(classes), header)  # fmt: skip
+    check_options(options)
+    if not isinstance(source, (str, os.PathLike)):
+        return _from_memory(source, options)
+    name = os.fspath(source)
+    if name in _SKLEARN or name in _IDX or name == "cifar10":
+        if options != TableOptions():
+            raise ValueError(f"{name} is read as it was published; try a file for options of tables")
+        return _from_sklearn(name) if name in _SKLEARN else _from_files(name, data_dir)
     path = pathlib.Path(name).expanduser()
     if not path.exists():
         there = ", ".join(nearest(name, names()))
@@ -72,30 +91,40 @@ def load(
         )
     if path.is_dir():
         return _from_folder(path)
-    if path.suffix == ".npz":
-        return read_npz(path)
-    if path.suffix in (".csv", ".data", ".txt", ".tsv"):
-        return read_csv(path, target=target, drop=drop, task=task)
-    raise ValueError(
-        f"needed a .csv or .npz file or a folder of IDX files, got {name!r}; try numpy.savez(path, x=, y=)"
-    )
+    if path.suffix.lower() == ".npz":
+        return read_npz(path, options)
+    return read_table_file(path, options)
+
+
+def _tuple(value: Any) -> tuple[Any, ...]:
+    """One name is meant as one, not as its letters."""
+    return (value,) if isinstance(value, (str, int)) else tuple(value)
+
+
+def _from_memory(source: Any, options: TableOptions) -> Dataset:
+    if isinstance(source, tuple) and len(source) == 2:
+        return from_arrays(*source, options=options)
+    if not (hasattr(source, "columns") or isinstance(source, dict)):
+        what = "a name, a path, a pandas or polars frame or a pair (x, y) of arrays"
+        raise TypeError(f"needed {what}, got {type(source).__name__}; try data.load((x, y))")
+    return dataset_of(table_of(source), options, "table")
 
 
 def _from_sklearn(name: str) -> Dataset:
     from sklearn import datasets
 
-    # as measured: the copy that scikit-learn scales was normalised with the statistics of all examples, test included
+    # as measured: the copy that scikit-learn scales was normalized with the statistics of all examples, test included
     options: dict[str, Any] = {"scaled": False} if name == "diabetes" else {}
     loader: Callable[..., Any] = getattr(datasets, f"load_{name}")
     raw = loader(**options)
-    source, licence = _SKLEARN[name]
+    source, license = _SKLEARN[name]
     if name == "diabetes":
         y, classes = np.asarray(raw.target, np.float32)[:, None], ()
     else:
         y, classes = np.asarray(raw.target, np.int32), tuple(str(label) for label in raw.target_names)
     shape = (8, 8, 1) if name == "digits" else None
     features = tuple(str(feature) for feature in raw.feature_names)
-    return Dataset(name, np.asarray(raw.data, np.float32), y, classes, features, shape, 0, source, licence)
+    return Dataset(name, np.asarray(raw.data, np.float32), y, classes, features, shape, 0, source, license)
 
 
 def _from_files(name: str, data_dir: str | os.PathLike[str] | None) -> Dataset:
@@ -119,8 +148,8 @@ def _from_folder(folder: pathlib.Path, name: str | None = None) -> Dataset:
         return read_cifar10(folder)
     if find_idx(folder):
         known = name or folder.resolve().name.lower().replace("-", "_")
-        _, classes, source, licence = _IDX.get(known, ((), (), str(folder), ""))
-        return read_idx_folder(folder, known, classes, source, licence)
+        _, classes, source, license = _IDX.get(known, ((), (), str(folder), ""))
+        return read_idx_folder(folder, known, classes, source, license)
     raise ValueError(
         f"needed train-images-idx3-ubyte or data_batch_1.bin in {str(folder)!r}; try the folder of the files"
     )

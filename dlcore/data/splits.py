@@ -1,4 +1,4 @@
-"""Training, validation and a sealed test set, and the folds of cross-validation."""
+"""Training, validation and a sealed test set."""
 
 import dataclasses
 import datetime
@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, NoReturn
 import jax
 import numpy as np
 
-from dlcore.data.checks import duplicates
-from dlcore.data.examples import Dataset, Examples
+from dlcore.data.examples import Dataset, Examples, Schema
+from dlcore.data.repeats import duplicates
 
 
 class Opening(NamedTuple):
@@ -91,12 +91,15 @@ class _Absent(Sealed):
 class Split:
     """Training and validation examples, and the sealed test set.
 
-    A pytree of the first two: in compiled code, and in what ``jax.tree.map`` returns, the test set does not exist.
+    ``schema`` says what the columns of a table mean, ``inputs`` what ``normalize`` or ``prepare`` did to them. A pytree
+    of the first two: in compiled code, and in what ``jax.tree.map`` returns, all else does not exist.
     """
 
     train: Examples
     validation: Examples
     test: Sealed = dataclasses.field(default_factory=_Absent)
+    schema: Schema = dataclasses.field(default_factory=Schema)
+    inputs: Any = None
 
     def __repr__(self) -> str:
         train, validation = ([np.shape(a) for a in jax.tree.leaves(part)] for part in (self.train, self.validation))
@@ -122,6 +125,11 @@ def split(
     where it has enough examples. A published test set stays the test set; the first two fractions then divide the rest.
 
     Raises ValueError for fractions that are not positive or do not add up to 1, and for fewer examples than parts.
+
+    >>> from dlcore import data
+    >>> parts = data.split(data.load("iris"))
+    >>> parts.train.x.shape, parts.validation.x.shape, parts.test
+    ((90, 4), (30, 4), Sealed(n=30, sealed))
     """
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise ValueError(f"needed three positive fractions with sum 1, got {tuple(fractions)}; try (0.6, 0.2, 0.2)")
@@ -137,7 +145,24 @@ def split(
     if dataset.published_test:
         parts.append(np.arange(own, len(dataset)))
     train, validation, test = (Examples(dataset.x[i], dataset.y[i]) for i in parts)
-    return Split(train, validation, Sealed(test))
+    return Split(train, validation, Sealed(test), dataset.schema)
+
+
+def train_validation(x: Any, y: Any, share: float = 0.2, seed: int = 0) -> Split:
+    """x [n, ...], y [n, ...] shuffled and cut in two, ``share`` of them for validation; there is no test set.
+
+    Labels that are whole numbers [n] are taken for classes, of which either part gets its share. Raises ValueError
+    for fewer than two examples, and where x and y differ in n.
+    """
+    if len(x) != len(y) or len(y) < 2:
+        raise ValueError(f"needed two examples at least and a label for each, got {len(x)} and {len(y)} labels")
+    if not 0 < share < 1:
+        raise ValueError(f"share: needed a number above 0 below 1, got {share}; try 0.2")
+    y = np.asarray(y)
+    group = y if y.ndim == 1 and np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), int)
+    parts = _assign(group, np.array([1 - share, share]), np.random.default_rng(seed))
+    train, validation = (Examples(np.asarray(x)[i], y[i]) for i in parts)
+    return Split(train, validation)
 
 
 def _assign(group: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
@@ -180,28 +205,3 @@ def _apportion(n: int, shares: np.ndarray) -> np.ndarray:
         counts[counts.argmax()] -= 1
         counts[counts.argmin()] += 1
     return counts
-
-
-def fold_numbers(y: Any, k: int, seed: int = 0) -> np.ndarray:
-    """The fold 0 … k-1 of every example [n]: example i validates in run ``fold_numbers[i]`` and trains in the others.
-
-    ``y`` is the number of examples, or class numbers [n] to stratify by. Folds differ by at most one example, overall
-    and within each class. Raises ValueError unless 2 <= k <= n.
-    """
-    labels = np.zeros(int(y), int) if np.ndim(y) == 0 else np.asarray(y)
-    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(f"needed a number or class numbers [n], got {labels.dtype} {list(labels.shape)}; try len(y)")
-    if not 2 <= k <= labels.size:
-        raise ValueError(f"needed 2 to {labels.size} folds, got k = {k}; try k=5")
-    rng = np.random.default_rng(seed)
-    shuffled = rng.permutation(labels.size)
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    folds = np.empty(labels.size, np.int32)
-    folds[by_class] = rng.permutation(k)[np.arange(labels.size) % k]  # dealt like cards
-    return folds
-
-
-def k_folds(y: Any, k: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Indices (training, validation) of the k runs of cross-validation, by ``fold_numbers``."""
-    folds = fold_numbers(y, k, seed)
-    return [(np.flatnonzero(folds != i), np.flatnonzero(folds == i)) for i in range(k)]

@@ -1,6 +1,6 @@
 """Diagnosis: arrays in, verdicts out."""
 
-from dlcore.diagnosis.curves import diagnose
+from dlcore.diagnosis.rules import RULES, VerdictRule, diagnose
 from dlcore.diagnosis.sanity import initial_loss, overfit
 from dlcore.diagnosis.signs import Curves, Gap, split_gap
 from dlcore.diagnosis.verdicts import (
@@ -14,9 +14,11 @@ from dlcore.diagnosis.verdicts import (
 )
 
 __all__ = [
+    "RULES",
     "Curves",
     "Gap",
     "Verdict",
+    "VerdictRule",
     "accuracy_error",
     "diagnose",
     "fano_bound",

@@ -1,11 +1,11 @@
-"""Before training: the loss at the start, and whether a few examples can be learnt by heart."""
+"""Before training: the loss at the start, and whether a few examples can be learned by heart."""
 
 import math
 from typing import Any
 
 import numpy as np
 
-from dlcore.diagnosis.verdicts import Verdict, label_entropy, softmax_floor
+from dlcore.diagnosis.verdicts import BAD, GOOD, WARNING, Verdict, label_entropy, softmax_floor
 
 _LOGIT_EXCESS = 1.0  # logits of standard deviation s add about s²/2 to ln c: more than this is no fresh network
 _BELOW = 0.75  # of ln c: chance alone does not go lower on a batch of reasonable size
@@ -24,29 +24,30 @@ def initial_loss(loss: float, c: int) -> Verdict:
     evidence = (f"initial loss {loss:.4g}, ln {c} = {expected:.4g}",)
     if not math.isfinite(loss):
         why = "the loss is not finite before the first step"
-        return Verdict("not finite", evidence, why, ("check the inputs for NaN and inf", "normalise the inputs"))
+        return Verdict("not finite", evidence, why, ("check the inputs for NaN and inf", "normalize the inputs"), BAD)
     if c > 2 and abs(loss * c / expected - 1) < _NEAR:
         why = f"the loss is ln c / c = {expected / c:.4g}: a mean was taken over the classes too"
-        return Verdict("wrong reduction", evidence, why, ("sum over the class axis, mean over the examples",))
+        steps = ("sum over the class axis, mean over the examples",)
+        return Verdict("wrong reduction", evidence, why, steps, BAD)
     if loss > expected + _LOGIT_EXCESS:
-        why = "the network is sure of itself before it has learnt anything: its logits are large, or the loss is a sum"
-        steps = ("normalise the inputs", "a smaller scale of initialisation", "the mean over the batch, not the sum")
-        return Verdict("too high", evidence, why, steps)
+        why = "the network is sure of itself before it has learned anything: its logits are large, or the loss is a sum"
+        steps = ("normalize the inputs", "a smaller scale of initialization", "the mean over the batch, not the sum")
+        return Verdict("too high", evidence, why, steps, WARNING)
     if loss < _BELOW * expected:
-        why = "the network knows more than chance before it has learnt anything"
+        why = "the network knows more than chance before it has learned anything"
         steps = (
             "check that the labels are not among the inputs",
             "check the number of classes",
             "start from fresh values",
         )
-        return Verdict("too low", evidence, why, steps)
-    return Verdict("as expected", evidence, "all classes are about equally probable at the start", ())
+        return Verdict("too low", evidence, why, steps, WARNING)
+    return Verdict("as expected", evidence, "all classes are about equally probable at the start", (), GOOD)
 
 
 def overfit(loss: Any, y: Any, c: int, accuracy: Any = None) -> Verdict:
-    """Whether the examples with labels y [n] were learnt by heart: loss [steps] must reach 0, accuracy [steps] 1.
+    """Whether the examples with labels y [n] were learned by heart: loss [steps] must reach 0, accuracy [steps] 1.
 
-    Kinds: "memorised", "softmax applied twice", "constant prediction", "still falling", "diverged", "not memorised".
+    Kinds: "memorized", "softmax applied twice", "constant prediction", "still falling", "diverged", "not memorized".
     """
     loss = np.asarray(loss, np.float64).reshape(-1)
     n, entropy, floor = np.size(y), label_entropy(y), softmax_floor(c)
@@ -55,22 +56,24 @@ def overfit(loss: Any, y: Any, c: int, accuracy: Any = None) -> Verdict:
     evidence = (last,) if accuracy is None else (last, f"accuracy {right:.1%}")
     if not np.isfinite(loss).all():
         step = int(np.argmin(np.isfinite(loss)))
-        return Verdict("diverged", (*evidence, f"not finite from step {step}"), "the steps are too large", _SMALLER)
+        return Verdict(
+            "diverged", (*evidence, f"not finite from step {step}"), "the steps are too large", _SMALLER, BAD
+        )
     if loss[-1] < _LEARNT and right == 1:
-        return Verdict("memorised", evidence, "the model, the labels and the gradients fit together", ())
+        return Verdict("memorized", evidence, "the model, the labels and the gradients fit together", (), GOOD)
     if 0 <= loss.min() - floor < _NEAR and right == 1:
         why = f"the loss cannot fall below ln(1 + (c-1)/e) = {floor:.4g}: probabilities are given to a loss on logits"
-        return Verdict("softmax applied twice", evidence, why, ("remove the softmax from the model",))
+        return Verdict("softmax applied twice", evidence, why, ("remove the softmax from the model",), BAD)
     if entropy > 0 and abs(loss[-1] / entropy - 1) < _NEAR:
         why = f"the loss rests at {entropy:.4g}, that of one answer for all: the inputs do not reach the output"
         steps = ("look for dead units and a learning rate too high", "check the inputs: are the examples different?")
-        return Verdict("constant prediction", evidence, why, steps)
+        return Verdict("constant prediction", evidence, why, steps, BAD)
     if _LEARNT < loss[-1] < 0.9 * loss[: max(loss.size * 3 // 4, 1)].min():
         why = "the loss was still falling when the steps ran out"
-        return Verdict("still falling", evidence, why, ("more steps", "a learning rate 3 to 10 times larger"))
-    why = "a handful of examples must be learnt by heart, whatever the data: something is wrong in the set-up"
+        return Verdict("still falling", evidence, why, ("more steps", "a learning rate 3 to 10 times larger"), WARNING)
+    why = "a handful of examples must be learned by heart, whatever the data: something is wrong in the set-up"
     steps = ("check labels, loss and class axis", "switch dropout and penalties off", "another learning rate")
-    return Verdict("not memorised", evidence, why, steps)
+    return Verdict("not memorized", evidence, why, steps, BAD)
 
 
-_SMALLER = ("a learning rate 3 to 10 times smaller", "clip the gradient", "normalise the inputs")
+_SMALLER = ("a learning rate 3 to 10 times smaller", "clip the gradient", "normalize the inputs")

@@ -1,6 +1,7 @@
 """Learning curves in numbers: levels, falls, roughness, and where the gap to the validation loss comes from."""
 
-from typing import Any, NamedTuple
+import math
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -23,30 +24,41 @@ class Curves(NamedTuple):
     validation_accuracy: Any = None
     first_nonfinite: int | None = None
 
+    @classmethod
+    def of(cls, history: Any, first_nonfinite: int | None = None) -> Self:
+        """The curves of a training's history."""
+        train, validation = (part.get("accuracy") for part in (history.train_metrics, history.validation_metrics))
+        losses = (history.running_loss, history.train_loss, history.validation_loss)
+        return cls(*losses, train_accuracy=train, validation_accuracy=validation, first_nonfinite=first_nonfinite)
+
 
 class Gap(NamedTuple):
-    """validation loss - running loss = data - averaging lag - regularisation, at the end of the training."""
+    """validation loss - running loss = data - averaging lag - regularization, at the end of the training."""
 
     data: float
     lag: float
-    regularisation: float
+    regularization: float
 
 
 class Signs(NamedTuple):
     """What the rules look at. Losses are in the unit of the loss, ``scale`` is that of a constant prediction.
 
-    Levels are medians over the last fifth of the epochs; a fall is that of the straight line through the last third.
+    Levels are medians over the last fifth of the epochs, ``window`` of them; a fall is that of the straight line
+    through the last third. ``validation_lowest``, at ``best_epoch``, is the number of one epoch; the other best values
+    are those of medians of three, which a single epoch does not make.
     linearity: the slope of that line over the mean slope since the first epoch, 1 on a straight line. trend: share of
     pairs of epochs in which the later loss is lower, minus those in which it is higher (Kendall's tau).
     """
 
     epochs: int
+    window: int
     scale: float
     peak: float
     train: float
     train_best: float
     validation: float
     validation_best: float
+    validation_lowest: float
     best_epoch: int
     train_fall: float
     validation_fall: float
@@ -79,7 +91,7 @@ def split_gap(curves: Curves) -> Gap:
 
     data: validation minus training loss, both in evaluation mode. lag: the running loss is a mean over an epoch in
     which the loss fell from $\ell_{e-1}$ to $\ell_e$, so it is about $(\ell_{e-1} - \ell_e)/2$ above its end.
-    regularisation: what is left of running minus training loss: dropout, augmentation, penalties, noise of batch norm.
+    regularization: what is left of running minus training loss: dropout, augmentation, penalties, noise of batch norm.
     """
     running, train, validation, *_ = as_arrays(curves)
     last = slice(-max(len(train) // 3, 1), None)
@@ -98,17 +110,18 @@ def scale_of(curves: Curves, baseline: float | None) -> float:
 def measure(curves: Curves, baseline: float | None) -> Signs:
     """The signs of finite curves of at least ``FEWEST_EPOCHS`` epochs; without ``baseline`` the first loss is it."""
     running, train, validation, train_accuracy, validation_accuracy, _ = curves
-    smooth = _median_of_three(validation)
     fallen = running[0] - _level(train)
     return Signs(
         epochs=len(train),
+        window=_window(train),
         scale=scale_of(curves, baseline),
         peak=float(max(running.max(), train.max())),
         train=_level(train),
         train_best=float(_median_of_three(train).min()),
         validation=_level(validation),
-        validation_best=float(smooth.min()),
-        best_epoch=int(smooth.argmin()) + 1,
+        validation_best=float(_median_of_three(validation).min()),
+        validation_lowest=float(validation.min()),
+        best_epoch=int(validation.argmin()) + 1,
         train_fall=_slope(train) * len(train) / 3,
         validation_fall=_slope(validation) * len(train) / 3,
         linearity=float(_slope(train) * len(train) / fallen) if fallen > 0 else 0.0,
@@ -123,13 +136,18 @@ def measure(curves: Curves, baseline: float | None) -> Signs:
     )
 
 
+def _window(curve: np.ndarray) -> int:
+    return max(len(curve) // 5, 2)
+
+
 def _level(curve: np.ndarray) -> float:
-    return float(np.median(curve[-max(len(curve) // 5, 2) :]))
+    return float(np.median(curve[-_window(curve) :]))
 
 
 def _median_of_three(curve: np.ndarray) -> np.ndarray:
-    padded = np.pad(curve, 1, mode="edge")
-    return np.median(np.stack([padded[:-2], padded[1:-1], padded[2:]]), axis=0)
+    from scipy.ndimage import median_filter
+
+    return median_filter(curve, 3, mode="nearest")
 
 
 def _slope(curve: np.ndarray) -> float:
@@ -139,8 +157,10 @@ def _slope(curve: np.ndarray) -> float:
 
 
 def _trend(curve: np.ndarray) -> float:
-    signs = np.sign(curve[:, None] - curve[None, :])[np.triu_indices(len(curve), 1)]
-    return float(signs.mean())
+    from scipy.stats import kendalltau
+
+    falls = -float(np.asarray(kendalltau(np.arange(len(curve)), curve))[0])
+    return falls if math.isfinite(falls) else 0.0  # of a constant curve
 
 
 def _roughness(curve: np.ndarray) -> float:

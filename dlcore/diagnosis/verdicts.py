@@ -5,14 +5,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+GOOD, WARNING, BAD = "good", "warning", "bad"
+
 
 class Verdict(NamedTuple):
-    """What is the matter (``kind``), the numbers that say so, why, and what to try next."""
+    """What is the matter (``kind``), the numbers that say so, why, what to try next: "good", a "warning" or "bad"."""
 
     kind: str
     evidence: tuple[str, ...]
     reason: str
     try_next: tuple[str, ...]
+    severity: str
 
 
 def softmax_floor(c: int) -> float:
@@ -45,8 +48,9 @@ def fano_bound(accuracy: Any, c: int) -> Any:
 
 def label_entropy(y: Any) -> float:
     r"""$-\sum_k q_k \ln q_k$ with the shares $q_k$ of the classes in y [n]: the cross entropy of the best constant."""
-    shares = np.unique(np.asarray(y), return_counts=True)[1] / np.size(y)
-    return float(-(shares * np.log(shares)).sum())
+    from scipy.stats import entropy
+
+    return float(entropy(np.unique(np.asarray(y), return_counts=True)[1]))
 
 
 def target_variance(y: Any) -> float:

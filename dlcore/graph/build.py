@@ -13,9 +13,9 @@ import jax
 import jax.extend.core
 import jax.numpy as jnp
 
-from dlcore.contracts import Array
 from dlcore.graph.labels import CUSTOM, operation_label
-from dlcore.pytrees import leaf_names
+from dlcore.numerics.formats import Array
+from dlcore.tree.names import leaf_names
 
 OPENED = frozenset({"jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint"})
 

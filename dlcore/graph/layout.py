@@ -1,6 +1,6 @@
 """Where the nodes of a graph stand in a picture: columns from left to right, rows within a column.
 
-Layers, bends where an edge passes a column, and order by the mean of the neighbours: Sugiyama, Tagawa & Toda 1981.
+Layers, bends where an edge passes a column, and order by the mean of the neighbors: Sugiyama, Tagawa & Toda 1981.
 """
 
 import itertools
@@ -51,11 +51,11 @@ def _columns(graph, inputs_left):
 
 
 def _rows(columns, links):
-    """Sweeps to and fro: every place moves to the mean of its neighbours, as far as its column has room."""
-    neighbours = [[] for _ in columns]
+    """Sweeps to and fro: every place moves to the mean of its neighbors, as far as its column has room."""
+    neighbors = [[] for _ in columns]
     for a, b in links:
-        neighbours[a].append(b)
-        neighbours[b].append(a)
+        neighbors[a].append(b)
+        neighbors[b].append(a)
     members = [[p for p, c in enumerate(columns) if c == column] for column in range(max(columns) + 1)]
     rows = [0.0] * len(columns)
     for column in members:
@@ -63,7 +63,7 @@ def _rows(columns, links):
             rows[place] = k - (len(column) - 1) / 2
     for sweep in range(SWEEPS):
         for column in members if sweep % 2 else reversed(members):
-            _spread(column, {p: _mean([rows[q] for q in neighbours[p]], rows[p]) for p in column}, rows)
+            _spread(column, {p: _mean([rows[q] for q in neighbors[p]], rows[p]) for p in column}, rows)
     return rows
 
 

@@ -28,7 +28,7 @@ class _Columns(NamedTuple):
 def draw(graph: Graph, inputs_left: bool = True, local: bool = True) -> "Figure":
     r"""A figure: behind each node its value above the line, the derivative $\partial f / \partial$ node below it.
 
-    Local derivatives stand on the lines in grey, none with ``local=False``; where a node is used several times, so
+    Local derivatives stand on the lines in gray, none with ``local=False``; where a node is used several times, so
     does in red what flows back along each line: the node's derivative is their sum. ``inputs_left`` as in ``layered``.
     Needs matplotlib.
     """
@@ -70,7 +70,7 @@ def _notes(graph, i):
 
 
 def _mark(graph, edge, local):
-    """The (text, colour) pairs on the line of ``edge``."""
+    """The (text, color) pairs on the line of ``edge``."""
     uses = sum(other.source == edge.source and other.backward is not None for other in graph.edges)
     _, backward, factor = edge_text(graph, edge)
     shares = [(backward, DERIVATIVE)] if uses > 1 and edge.backward is not None else []
@@ -130,12 +130,12 @@ def _overlap(a, b):
     return a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
 
 
-def _draw_mark(axes: Any, centre: tuple[float, float], mark: list[tuple[str, str]]) -> None:
-    for k, (text, colour) in enumerate(mark):
-        y = centre[1] + ((len(mark) - 1) / 2 - k) * MARK_HEIGHT
+def _draw_mark(axes: Any, center: tuple[float, float], mark: list[tuple[str, str]]) -> None:
+    for k, (text, color) in enumerate(mark):
+        y = center[1] + ((len(mark) - 1) / 2 - k) * MARK_HEIGHT
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
-        style = {"fontsize": SMALL_POINTS, "color": colour, "bbox": box, "zorder": 2}
-        axes.text(centre[0], y, text, ha="center", va="center", **style)
+        style = {"fontsize": SMALL_POINTS, "color": color, "bbox": box, "zorder": 2}
+        axes.text(center[0], y, text, ha="center", va="center", **style)
 
 
 def _draw_node(axes: Any, graph: Graph, layout: Layout, columns: _Columns, i: int) -> None:

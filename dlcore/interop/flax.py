@@ -14,9 +14,12 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from dlcore.contracts import PyTree
-from dlcore.models import BatchNorm, Conv, Dense, Layer, LayerNorm, Residual, Sequential
-from dlcore.pytrees import hyperparams, nearest, static
+from dlcore.layers import BatchNorm, Conv, Dense, Layer, LayerNorm, Residual, Sequential
+from dlcore.numerics.formats import PyTree
+from dlcore.tree.fields import hyperparams, static
+from dlcore.tree.names import nearest
+
+__all__ = ["LinenModule", "NNXModule", "from_flax", "from_linen", "from_nnx", "to_flax"]
 
 NOT_TRAINING = ("deterministic", "use_running_average")  # arguments of Linen modules that are true in evaluation
 TRAINING = ("train", "training", "is_training")
@@ -153,7 +156,7 @@ def to_flax(model: Layer, params: PyTree, state: PyTree = ()) -> dict[str, Any]:
 
     The names are those that a Linen module with ``nn.compact`` gives to the layers that it calls in the same order,
     parts of residual blocks included, the layers before their shortcut. "batch_stats" is there where ``model``
-    normalises over batches. Raises TypeError for a layer with parameters that Flax does not have.
+    normalizes over batches. Raises TypeError for a layer with parameters that Flax does not have.
     """
     places = _places(model)
     variables = {"params": {name: _at(params, path) for name, path, _ in places}}

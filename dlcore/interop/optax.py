@@ -7,10 +7,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from dlcore.contracts import Scalar
+from dlcore.numerics.formats import Scalar
 from dlcore.optimizers import LeafRule, Rule
-from dlcore.pytrees import hyperparams, static
 from dlcore.schedules import Schedule
+from dlcore.tree.fields import hyperparams, static
+
+__all__ = ["OptaxRule", "OptaxSchedule", "from_optax", "from_optax_schedule", "to_optax"]
 
 
 def to_optax(rule: Rule) -> optax.GradientTransformationExtraArgs:
@@ -24,7 +26,7 @@ def to_optax(rule: Rule) -> optax.GradientTransformationExtraArgs:
     if any(map(_looks_ahead, jax.tree.leaves(rule, is_leaf=_looks_ahead))):
         raise TypeError(
             "to_optax: needed a rule whose gradients are taken at the parameters, got one that looks ahead; "
-            "try GradientNesterov for Nesterov"
+            "try SGDNesterov for Nesterov"
         )
 
     def update(updates, state, params=None, **extra):
@@ -43,7 +45,7 @@ def from_optax(
     """An Optax optimizer as a rule: ``from_optax(optax.lamb, learning_rate=1e-3)`` or ``from_optax(optax.lamb(1e-3))``.
 
     In the first form the numbers are hyperparameters like any others: swept by name, "optimizer.numbers.learning_rate",
-    and schedules of dlcore where Optax takes schedules. What is no number belongs into ``make``, for example with
+    and any of them may be a schedule of dlcore. What is no number belongs into ``make``, for example with
     ``functools.partial(optax.sgd, nesterov=True)``.
     """
     return OptaxRule(make, numbers)
@@ -56,15 +58,18 @@ class OptaxRule(Rule):
     make: Any = static()
     numbers: dict[str, Scalar]
 
-    def init(self, params):
+    def start_tree(self, params):
         """Optax's state, without weak types, which its first update would take away."""
         return jax.tree.map(_strong, self._transformation().init(params))
 
-    def update(self, grads, state, params=None, **extra):
-        """Optax's update, in the dtypes of ``grads`` and ``state``; it was not written for strict promotion."""
+    def step_tree(self, grads, slots, params, t, **extra):
+        """Optax's update, in the dtypes of ``grads`` and its state; it was not written for strict promotion."""
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-            updates, after = self._transformation().update(grads, state, params, **extra)
-        return jax.tree.map(_as, updates, grads), jax.tree.map(_as, after, state)
+            updates, after = self._transformation().update(grads, slots, params, **extra)
+        return jax.tree.map(_as, updates, grads), jax.tree.map(_as, after, slots)
+
+    def gain(self, slots):
+        return -self.numbers.get("learning_rate", jnp.nan)
 
     def _transformation(self):
         made = self.make if isinstance(self.make, optax.GradientTransformation) else self.make(**self.numbers)
@@ -82,8 +87,7 @@ class OptaxSchedule(Schedule):
 
     function: Callable[[Any], Any] = static()
 
-    def __call__(self, t):
-        """The function at ``t``."""
+    def formula(self, t):
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
             return jnp.asarray(self.function(t))
 

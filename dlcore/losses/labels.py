@@ -1,10 +1,15 @@
-"""What a label may be: a class index, a distribution over the classes, a yes or no, a side of a hyperplane."""
+"""What a label may be: a class index, a distribution over the classes, a yes or no, a side of a hyperplane.
+
+Shapes and types are checked; a wrong value is data, and gives NaN.
+"""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.contracts import Array, check_float, check_same_shape
+from dlcore.numerics.errors import check_float, check_same_shape, needed
+from dlcore.numerics.formats import Array
+from dlcore.numerics.ranges import DISTRIBUTION, SHARE
 
 
 def are_indices(predictions: Array, labels: Array) -> bool:
@@ -35,40 +40,36 @@ def are_indices(predictions: Array, labels: Array) -> bool:
 
 
 def distributions(predictions: Array, labels: Array) -> Array:
-    """``labels`` over the classes [..., c], in the dtype of ``predictions``; the index of no class gives NaN."""
+    """``labels`` over the classes [..., c], in the dtype of ``predictions``; no class or distribution gives NaN."""
     if not are_indices(predictions, labels):
-        return jnp.asarray(labels, predictions.dtype)
+        return DISTRIBUTION.or_nan(jnp.asarray(labels, predictions.dtype))
     at_label = index_mask(predictions, labels).astype(predictions.dtype)
     return jnp.where(is_class(predictions, labels)[..., None], at_label, jnp.nan)
 
 
 def index_mask(predictions: Array, labels: Array) -> Array:
     """Where predictions [..., c] stand for the class of labels [...]."""
-    labels = _wide(labels)
+    labels = _no_bytes(labels)
     return jax.lax.broadcasted_iota(labels.dtype, predictions.shape, predictions.ndim - 1) == labels[..., None]
 
 
 def is_class(predictions: Array, labels: Array) -> Array:
     """Which of labels [...] are the index of a class of predictions [..., c]."""
-    labels = _wide(labels)
+    labels = _no_bytes(labels)
     return (labels >= 0) & (labels < predictions.shape[-1])
 
 
-def _wide(labels):
+def _no_bytes(labels):
     """In bytes, classes from 256 on would be those from 0 on once more."""
     labels = jnp.asarray(labels)
     return labels.astype(jnp.int32) if labels.dtype.itemsize < 4 else labels
 
 
 def yes_or_no(predictions: Array, labels: Array) -> Array:
-    """Labels [...] from 0 to 1, like ``predictions``; integer or boolean ones are 0 or 1, others give NaN."""
+    """Labels [...] from 0 to 1, like ``predictions``; others give NaN, as do integer ones that are not 0 or 1."""
     check_float("predictions", predictions)
     check_same_shape(predictions=predictions, labels=labels)
-    y = jnp.asarray(labels)
-    if jnp.issubdtype(y.dtype, jnp.floating):
-        return y.astype(predictions.dtype)
-    y = y.astype(predictions.dtype)
-    return jnp.where((y == 0) | (y == 1), y, jnp.nan)
+    return SHARE.or_nan(jnp.asarray(labels).astype(predictions.dtype))
 
 
 def side(scores: Array, labels: Array) -> Array:
@@ -77,7 +78,7 @@ def side(scores: Array, labels: Array) -> Array:
     check_same_shape(scores=scores, labels=labels)
     y = jnp.asarray(labels)
     if not (jnp.issubdtype(y.dtype, jnp.floating) or jnp.issubdtype(y.dtype, jnp.signedinteger)):
-        raise TypeError(f"needed labels -1 and 1, got {y.dtype}; try: 2 * labels.astype(int) - 1")
+        raise TypeError(needed("labels", "-1 and 1", y.dtype, "2 * labels.astype(int) - 1"))
     return jnp.where(jnp.abs(y) == 1, y.astype(scores.dtype), jnp.nan)
 
 
@@ -87,5 +88,5 @@ def check_probabilities(p: Array) -> None:
     outside = values[~((values >= 0) & (values <= 1))]
     if outside.size:
         raise ValueError(
-            f"needed probabilities in [0, 1], got {outside.flat[0]}; try: the loss on logits, or softmax first"
+            needed("probabilities", "numbers in [0, 1]", outside.flat[0], "the loss on logits, or softmax first")
         )

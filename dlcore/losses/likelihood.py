@@ -3,32 +3,43 @@ r"""Losses as $-\ln q(y|x)$, constants included: the probabilistic way to square
 import math
 
 import jax.numpy as jnp
+import numpy as np
 
-from dlcore.contracts import Array, Scalar, in_dtype_of
 from dlcore.losses.classification import categorical_cross_entropy
-from dlcore.losses.regression import absolute_error, mahalanobis_error, square_like, squared_error
+from dlcore.losses.regression import absolute_error, factored_error, squared_error
+from dlcore.numerics.errors import needed
+from dlcore.numerics.formats import Array, Scalar, at_least_f32, in_dtype_of, lifted
+from dlcore.numerics.matrices import cholesky
+from dlcore.numerics.ranges import POSITIVE
 
 
 def gaussian_nll(means: Array, targets: Array, variance: Scalar = 1.0) -> Array:
     r"""$\frac{k}{2} \ln 2\pi\sigma^2 + \|y - \hat y\|_2^2 / 2\sigma^2$: means [..., k], targets [..., k] -> [...].
 
-    ``variance`` $\sigma^2$ is a number.
+    ``variance`` $\sigma^2$ is a number. Raises ValueError where it is not positive.
     """
-    variance = _number("variance", in_dtype_of(means, variance))
-    return means.shape[-1] / 2 * _log(2 * math.pi * variance) + squared_error(means, targets) / (2 * variance)
-
-
-def multivariate_gaussian_nll(means: Array, targets: Array, covariance: Array) -> Array:
-    r"""$\frac12 (k \ln 2\pi + \ln |C| + (y - \hat y)^\top C^{-1} (y - \hat y))$; covariance C [k, k]."""
-    distance = mahalanobis_error(means, targets, covariance)
-    L = jnp.linalg.cholesky(square_like(means, covariance))
-    return means.shape[-1] / 2 * math.log(2 * math.pi) + jnp.sum(jnp.log(jnp.diagonal(L))) + distance / 2
+    variance = _number("variance", means, variance)
+    return _weighed(means, targets, squared_error, 2 * variance, _log(2 * math.pi * variance) / 2)
 
 
 def laplace_nll(medians: Array, targets: Array, scale: Scalar = 1.0) -> Array:
     r"""$k \ln 2b + \|y - \hat y\|_1 / b$: medians [..., k], targets [..., k] -> [...]; ``scale`` $b$ is a number."""
-    scale = _number("scale", in_dtype_of(medians, scale))
-    return medians.shape[-1] * _log(2 * scale) + absolute_error(medians, targets) / scale
+    scale = _number("scale", medians, scale)
+    return _weighed(medians, targets, absolute_error, scale, _log(2 * scale))
+
+
+def multivariate_gaussian_nll(means: Array, targets: Array, covariance: Array) -> Array:
+    r"""$\frac12 (k \ln 2\pi + \ln |C| + (y - \hat y)^\top C^{-1} (y - \hat y))$; covariance C [k, k].
+
+    Raises as ``mahalanobis_error``.
+    """
+    return _multivariate(means, targets, cholesky(covariance))
+
+
+@lifted()
+def _multivariate(means, targets, L):
+    log_root = jnp.sum(jnp.log(jnp.diagonal(L)))
+    return means.shape[-1] / 2 * math.log(2 * math.pi) + log_root + factored_error(means, targets, L) / 2
 
 
 def categorical_nll(probabilities: Array, labels: Array) -> Array:
@@ -36,10 +47,16 @@ def categorical_nll(probabilities: Array, labels: Array) -> Array:
     return categorical_cross_entropy(probabilities, labels)
 
 
-def _number(name, value):
-    if jnp.ndim(value):
-        raise ValueError(f"needed {name} as a number, got {list(jnp.shape(value))}; try: multivariate_gaussian_nll")
-    return value
+@lifted("error")
+def _weighed(means, targets, error, width, constant):
+    return means.shape[-1] * constant + error(means, targets) / width
+
+
+def _number(name, means, value):
+    if np.ndim(value):
+        raise ValueError(needed(name, "a number", list(np.shape(value)), "multivariate_gaussian_nll"))
+    POSITIVE.check(name, value)
+    return POSITIVE.or_nan(in_dtype_of(at_least_f32(jnp.result_type(means)), value))
 
 
 def _log(x):

@@ -5,42 +5,55 @@ import math
 import jax
 import jax.numpy as jnp
 
-from dlcore.contracts import Array, Scalar, at_least_f32, check_float, check_same_shape, in_dtype_of
-from dlcore.elementary import absolute, expm1, tanh
+from dlcore.numerics.errors import check_float, check_same_shape
+from dlcore.numerics.formats import Array, Scalar, lifted
+from dlcore.numerics.functions import absolute, expm1, tanh
+from dlcore.numerics.matrices import cholesky, solve_lower
+from dlcore.numerics.ranges import POSITIVE
 
 
+@lifted()
 def squared_error(predictions: Array, targets: Array) -> Array:
     r"""$\|y - \hat y\|_2^2$; its expectation is least at the mean of $y$."""
-    return _sum(jnp.square(_error(predictions, targets)), predictions)
+    return jnp.sum(jnp.square(_error(predictions, targets)), axis=-1)
 
 
+@lifted()
 def absolute_error(predictions: Array, targets: Array) -> Array:
     r"""$\|y - \hat y\|_1$; its expectation is least at the median of $y$. Derivative 0 where it is 0."""
-    return _sum(absolute(_error(predictions, targets)), predictions)
+    return jnp.sum(absolute(_error(predictions, targets)), axis=-1)
 
 
 def mahalanobis_error(predictions: Array, targets: Array, covariance: Array) -> Array:
     r"""$(y - \hat y)^\top C^{-1} (y - \hat y) = \|z\|^2$ with $L z = y - \hat y$, $C = L L^\top$; C [k, k].
 
-    NaN where C is not positive definite.
+    Raises ValueError for a C of another shape and one known not to be symmetric positive definite; NaN where it is
+    traced.
     """
-    r = _error(predictions, targets)
-    L = jnp.linalg.cholesky(square_like(r, covariance))
-    z = jax.scipy.linalg.solve_triangular(L, r.reshape(-1, r.shape[-1]).T, lower=True)
-    return _sum(jnp.square(z.T).reshape(r.shape), predictions)
+    return factored_error(predictions, targets, cholesky(covariance))
 
 
+@lifted()
+def factored_error(predictions: Array, targets: Array, L: Array) -> Array:
+    r"""$\|L^{-1} (y - \hat y)\|^2$; L [k, k] lower triangular."""
+    return jnp.sum(jnp.square(solve_lower(L, _error(predictions, targets))), axis=-1)
+
+
+@lifted(delta=POSITIVE)
 def huber(predictions: Array, targets: Array, delta: Scalar = 1.0) -> Array:
-    r"""$\frac12 r^2$ if $|r| \le \delta$, else $\delta (|r| - \frac12 \delta)$, with $r = y - \hat y$. Huber 1964."""
+    r"""$\frac12 r^2$ if $|r| \le \delta$, else $\delta (|r| - \frac12 \delta)$, with $r = y - \hat y$. Huber 1964.
+
+    Raises ValueError for a delta that is not positive.
+    """
     r = jnp.abs(_error(predictions, targets))
-    delta = in_dtype_of(r, delta)
     inside = jnp.where(r <= delta, r, 0)  # the square of a large r would overflow in the gradient
-    return _sum(jnp.where(r <= delta, jnp.square(inside) / 2, delta * (r - delta / 2)), predictions)
+    return jnp.sum(jnp.where(r <= delta, jnp.square(inside) / 2, delta * (r - delta / 2)), axis=-1)
 
 
+@lifted()
 def log_cosh(predictions: Array, targets: Array) -> Array:
     r"""$\ln \cosh (y - \hat y)$, near $\frac12 r^2$ for small and $|r| - \ln 2$ for large errors."""
-    return _sum(_log_cosh(_error(predictions, targets)), predictions)
+    return jnp.sum(_log_cosh(_error(predictions, targets)), axis=-1)
 
 
 @jax.custom_jvp
@@ -57,25 +70,9 @@ def _log_cosh_jvp(primals, tangents):
     return _log_cosh(*primals), tanh(*primals) * tangents[0]
 
 
-def square_like(r: Array, covariance: Array) -> Array:
-    """``covariance`` [k, k] in the dtype of r [..., k]; ValueError for another shape."""
-    if jnp.shape(covariance) != (r.shape[-1],) * 2:
-        raise ValueError(
-            f"needed covariance [k, k] for predictions [..., k], got {list(jnp.shape(covariance))} and "
-            f"{list(r.shape)}; try: one matrix for all examples, for variances alone jnp.diag(variances)"
-        )
-    return jnp.asarray(covariance, r.dtype)
-
-
 def _error(predictions, targets):
-    check_float("predictions", predictions)
     check_float("targets", targets)
     check_same_shape(predictions=predictions, targets=targets)
     if not jnp.ndim(predictions):
         raise ValueError("needed predictions [..., k] with the k numbers of one example last, got []; try: [..., None]")
-    wide = at_least_f32(predictions.dtype)
-    return jnp.asarray(targets, wide) - jnp.asarray(predictions, wide)
-
-
-def _sum(terms, predictions):
-    return jnp.sum(terms, axis=-1).astype(predictions.dtype)
+    return targets - predictions

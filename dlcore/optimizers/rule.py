@@ -1,34 +1,29 @@
 """How an optimizer is written: for one array, in the paper's letters, and lifted to trees here, once.
 
-The interface is Optax's: ``init(params)`` and ``update(grads, state, params)``, whose updates are added.
+There are two levels. Below, rules keep no time: a loop that owns it, as a training does, resolves schedules once a
+step,
+``rule = at(setup.optimizer, time)``, and calls ``rule.step_tree(grads, slots, params, time + 1)``. Above is Optax's
+interface, ``init(params)`` and ``update(grads, state, params)``, which puts one clock around the whole.
 """
 
 import abc
-import dataclasses
-from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, final
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.contracts import (
-    Array,
-    PyTree,
-    at_least_f32,
-    check_between,
-    check_float,
-    check_same_shape,
-    in_dtype_of,
-    in_precision_of,
-)
-from dlcore.optimizers.leaves import _per_leaf
-from dlcore.pytrees import hyperparams
-from dlcore.schedules import at, is_schedule
+from dlcore.numerics.errors import check_float, check_same_shape, needed
+from dlcore.numerics.formats import Array, PyTree, Scalar, at_least_f32, in_dtype_of, in_precision_of
+from dlcore.schedules import at, check_in_steps
+from dlcore.tree.declared import check_ranges
+from dlcore.tree.fields import hyperparams
+from dlcore.tree.leaves import OnLeaves, per_leaf
+from dlcore.tree.names import leaf_names
 
 
 class RuleState(NamedTuple):
-    """What the next step needs: the number of steps taken and, per slot of the rule, a tree like the parameters."""
+    """What the next step needs: the number of steps taken, and what the rule remembers."""
 
     step: Array
     slots: PyTree
@@ -36,29 +31,98 @@ class RuleState(NamedTuple):
 
 @hyperparams
 class Rule(abc.ABC):
-    """An optimizer, or a part of one: frozen hyperparameters and three pure functions."""
+    """An optimizer, or a part of one: frozen hyperparameters and pure functions.
+
+    A rule defines ``start_tree`` and ``step_tree``; in both, its schedules are numbers already.
+    """
 
     @abc.abstractmethod
-    def init(self, params: PyTree) -> PyTree:
-        """The state before the first step."""
+    def start_tree(self, params: PyTree) -> PyTree:
+        """What is remembered before the first step."""
 
     @abc.abstractmethod
-    def update(self, grads: PyTree, state: PyTree, params: PyTree | None = None, **extra: Any) -> tuple[PyTree, PyTree]:
-        """(updates, state): updates are like ``grads`` and are added to the parameters."""
+    def step_tree(
+        self, grads: PyTree, slots: PyTree, params: PyTree | None, t: Array, **extra: Any
+    ) -> tuple[PyTree, PyTree]:
+        """(updates, slots) of the ``t``-th step, 1, 2, …: updates are like ``grads`` and added to the parameters."""
 
-    def evaluation_point(self, params: PyTree, state: PyTree) -> PyTree:
-        """Where the next gradient is to be taken: at ``params``, except for rules that look ahead."""
-        del state
+    def look_ahead_tree(self, params: PyTree, slots: PyTree, t: Array) -> PyTree:
+        """Where the gradient of the ``t``-th step is to be taken: at ``params``, except for rules that look ahead."""
         return params
+
+    def averaged(self, params: PyTree, slots: PyTree) -> PyTree:
+        """The parameters to evaluate and to keep: ``params``, or the average of ``EMA``, in their dtypes."""
+        return params
+
+    def gain(self, slots: PyTree) -> Scalar:
+        """The number by which the rule multiplies gradients, so far as it is one number for the main leaves."""
+        return 1.0
+
+    @final
+    def init(self, params: PyTree) -> RuleState:
+        """No step done. Raises ValueError for numbers out of their range and for schedules that need a training."""
+        check_ranges(self)
+        check_in_steps(self)
+        return RuleState(jnp.zeros((), jnp.int32), start_slots(self, params))
+
+    @final
+    def update(
+        self, grads: PyTree, state: RuleState, params: PyTree | None = None, **extra: Any
+    ) -> tuple[PyTree, RuleState]:
+        """(updates, state); schedules are taken at the number of steps done before this one. Compiled."""
+        step = _step if extra else _compiled_step  # what comes by another name may be a function
+        return step(self, grads, state, params, **extra)
+
+    @final
+    def evaluation_point(self, params: PyTree, state: RuleState) -> PyTree:
+        """Where the next gradient is to be taken. Compiled."""
+        return _compiled_point(self, params, state)
+
+
+def start_slots(rule: Rule, params: PyTree) -> PyTree:
+    """What ``rule``, whose schedules may count in any unit, remembers before the first step."""
+    return at(rule, jnp.zeros(())).start_tree(params)
+
+
+def learning_rate_of(rule: Rule, slots: PyTree) -> Scalar:
+    r"""The $\alpha$ of $\theta \leftarrow \theta - \alpha (\cdot)$ that led to ``slots``, by ``rule`` at that time.
+
+    In a chain the product of all rates and scales, of several groups the first one's, on leaves the first value.
+    """
+    return -rule.gain(slots)
+
+
+def _step(rule, grads, state, params, **extra):
+    check_in_steps(rule)
+    time = state.step.astype(float)
+    updates, slots = at(rule, time).step_tree(grads, state.slots, params, time + 1, **extra)
+    return updates, RuleState(_one_more(state.step), slots)
+
+
+def _point(rule, params, state):
+    time = state.step.astype(float)
+    return at(rule, time).look_ahead_tree(params, state.slots, time + 1)
+
+
+def _one_more(step: Array) -> Array:
+    """``step`` + 1, held at the largest integer: a counter that wrapped around would undo every bias correction."""
+    return jnp.where(step < jnp.iinfo(step.dtype).max, step + 1, step)
+
+
+_compiled_step = jax.jit(_step, inline=True)
+_compiled_point = jax.jit(_point, inline=True)
 
 
 @hyperparams
 class LeafRule(Rule):
-    """A rule that treats every array alike and alone: ``start`` and ``step`` for one array say it all."""
+    """A rule that treats every array alike and alone: ``start`` and ``step`` for one array say it all.
+
+    The arrays that it sees are of float32 or float64; updates come back in the dtype of the gradients. A complex
+    parameter [...] is two real ones, [..., 2].
+    """
 
     def start(self, x: Array) -> Any:
-        """The slots of the parameter ``x``: a NamedTuple of arrays like it, or () for none."""
-        del x
+        """The slots of the parameter ``x``: a NamedTuple of arrays, or () for none."""
         return ()
 
     @abc.abstractmethod
@@ -67,91 +131,100 @@ class LeafRule(Rule):
 
     def look_ahead(self, x: Array, s: Any, t: Array) -> Array:
         """Where the gradient of the ``t``-th step is to be taken for the parameter ``x`` and the slots ``s``."""
-        del s, t
         return x
 
-    def init(self, params):
-        """No step done, and the slots of every array. Raises ValueError for a number that is out of its range."""
-        check_numbers(self)
+    def taken(self, g: Array) -> Array:
+        """The gradient that ``step`` is given for ``g``."""
+        return g
+
+    def start_tree(self, params):
         leaves, treedef = jax.tree.flatten(params)
-        rules = _per_leaf(at(self, jnp.zeros(())), params)
-        slots = [rule._start(x) for rule, x in zip(rules, leaves, strict=True)]
-        return RuleState(jnp.zeros((), jnp.int32), self._by_slot(treedef, slots))
+        each = zip(per_leaf(self, params), leaf_names(params), leaves, strict=True)
+        return self._by_slot(treedef, [rule._start(name, x) for rule, name, x in each])
 
-    def update(self, grads, state, params=None, **extra):
-        """``step`` on every array; schedules are taken at the number of steps done before this one.
-
-        Computes in at least float32 and stores updates and slots in the dtypes they came in. Raises ValueError where
-        a gradient and its parameter or slot differ in shape, TypeError for gradients of integers.
-        """
-        del extra
+    def step_tree(self, grads, slots, params, t, **extra):
+        """Raises ValueError where a gradient and its parameter or slot differ in shape, TypeError for integers."""
         gs, treedef = jax.tree.flatten(grads)
         xs = [None] * len(gs) if params is None else treedef.flatten_up_to(params)
-        rules, t = self._now(state, grads)
-        per_array = zip(rules, gs, _by_leaf(treedef, state.slots), xs, strict=True)
-        done = [rule._wide_step(g, s, x, t) for rule, g, s, x in per_array]
-        updates = treedef.unflatten([update for update, _ in done])
-        return updates, RuleState(_one_more(state.step), self._by_slot(treedef, [slots for _, slots in done]))
+        each = zip(per_leaf(self, grads), leaf_names(grads), gs, _by_leaf(treedef, slots), xs, strict=True)
+        done = [rule._step(name, g, s, x, t) for rule, name, g, s, x in each]
+        return treedef.unflatten([update for update, _ in done]), self._by_slot(treedef, [s for _, s in done])
 
-    def evaluation_point(self, params, state):
-        """``look_ahead`` on every array."""
+    def look_ahead_tree(self, params, slots, t):
         if type(self).look_ahead is LeafRule.look_ahead:
             return params
         xs, treedef = jax.tree.flatten(params)
-        rules, t = self._now(state, params)
-        per_array = zip(rules, xs, _by_leaf(treedef, state.slots), strict=True)
-        return treedef.unflatten([rule._wide_look_ahead(x, s, t) for rule, x, s in per_array])
+        each = zip(per_leaf(self, params), xs, _by_leaf(treedef, slots), strict=True)
+        return treedef.unflatten([rule._look_ahead(x, s, t) for rule, x, s in each])
 
-    def _now(self, state, tree):
-        """The rule of every leaf of ``tree`` as it stands before the next step, and that step's number."""
-        time = state.step.astype(float)
-        return _per_leaf(at(self, time), tree), time + 1
+    def gain(self, slots):
+        rate = getattr(self, "learning_rate", -1.0)
+        return -(rate.value if isinstance(rate, OnLeaves) else rate)
 
-    def _start(self, x):
-        x = jnp.asarray(x)
+    def _start(self, name, x):
+        x = _wide(f"parameter {name}".strip(), jnp.asarray(x))
         # A Python number would leave a weak type in the slots that the first step takes away: a second compilation.
         return jax.tree.map(lambda a: a.astype(a.dtype), self._in(x.dtype).start(x))
 
-    def _wide_step(self, g, s, x, t):
-        check_float("gradient", g)
-        wide = at_least_f32(g.dtype)
-        with _reals_times(wide):
-            x_wide, slots = jax.tree.map(lambda a: in_precision_of(wide, a), (x, s))
-            update, slots = self._in(wide).step(g.astype(wide), slots, x_wide, in_dtype_of(wide, t))
-        check_same_shape(gradient=g, update=update, **({} if x is None else {"parameter": x}))
-        return in_precision_of(g.dtype, update), jax.tree.map(
-            lambda new, old: in_precision_of(old.dtype, new), slots, s
-        )
+    def _step(self, name, g, s, x, t):
+        g_wide = self.taken(_wide(f"gradient {name}".strip(), g))
+        x_wide = None if x is None else _reals(x).astype(g_wide.dtype)
+        slots = jax.tree.map(lambda a: in_precision_of(g_wide.dtype, a), s)
+        update, slots = self._in(g_wide.dtype).step(g_wide, slots, x_wide, in_dtype_of(g_wide, t))
+        check_same_shape(gradient=g_wide, update=update, **({} if x is None else {"parameter": x_wide}))
+        return _like(g, update), jax.tree.map(lambda new, old: in_precision_of(old.dtype, new), slots, s)
 
-    def _wide_look_ahead(self, x, s, t):
-        wide = at_least_f32(x.dtype)
-        with _reals_times(wide):
-            x_wide, slots = jax.tree.map(lambda a: in_precision_of(wide, a), (x, s))
-            return in_precision_of(x.dtype, self._in(wide).look_ahead(x_wide, slots, in_dtype_of(wide, t)))
+    def _look_ahead(self, x, s, t):
+        x_wide = _wide("parameter", x)
+        slots = jax.tree.map(lambda a: in_precision_of(x_wide.dtype, a), s)
+        return _like(x, self._in(x_wide.dtype).look_ahead(x_wide, slots, in_dtype_of(x_wide, t)))
 
     def _in(self, dtype):
         return jax.tree.map(lambda h: in_dtype_of(dtype, h), self)
 
     def _by_slot(self, treedef, per_array):
-        """From slots at every leaf to a tree in every slot: ``state.slots.m`` is like the parameters."""
+        """From slots at every leaf to a tree in every slot: ``slots.m`` is like the parameters."""
         like = per_array[0] if per_array else self.start(jnp.zeros(()))
         columns = zip(*per_array, strict=True) if per_array else [()] * len(like)
-        return like and type(like)(*(treedef.unflatten(column) for column in columns))
+        trees = [treedef.unflatten(column) for column in columns]
+        return type(like)(*trees) if hasattr(like, "_fields") else tuple(trees)
 
 
 def _by_leaf(treedef, slots):
+    """The inverse of ``_by_slot``."""
     columns = [treedef.flatten_up_to(tree) for tree in slots]
-    return [type(slots)(*row) for row in zip(*columns, strict=True)] if slots else [()] * treedef.num_leaves
+    rows = zip(*columns, strict=True) if columns else [()] * treedef.num_leaves
+    return [type(slots)(*row) if hasattr(slots, "_fields") else row for row in rows]
 
 
-def _reals_times(dtype):
-    """Where ``dtype`` is complex, real numbers of its precision may meet it: nothing is lost."""
-    return jax.numpy_dtype_promotion("standard") if jnp.issubdtype(dtype, jnp.complexfloating) else nullcontext()
+def _reals(a: Array) -> Array:
+    """``a``, complex [...] as real [..., 2]."""
+    return jnp.stack([a.real, a.imag], -1) if jnp.iscomplexobj(a) else a
 
 
-def _one_more(step: Array) -> Array:
-    """``step`` + 1, held at the largest integer: a counter that wrapped around would undo every bias correction."""
-    return jnp.where(step < jnp.iinfo(step.dtype).max, step + 1, step)
+def _wide(name: str, a: Array) -> Array:
+    """``a`` as a rule sees it; raises TypeError for integers."""
+    check_float(name, a)
+    reals = _reals(a)
+    return reals.astype(at_least_f32(reals.dtype))
+
+
+def _like(a: Array, reals: Array) -> Array:
+    """``reals`` in the dtype of ``a``."""
+    return jax.lax.complex(reals[..., 0], reals[..., 1]) if jnp.iscomplexobj(a) else reals.astype(a.dtype)
+
+
+@hyperparams
+class AdaptiveRule(LeafRule):
+    r"""A rule that divides by a root of squared gradients: a finite $g$ is held where $g^2$ is a number, at 6e15.
+
+    Beyond, in float32, one square would be infinite and stay so in every average: the parameter would never move again.
+    """
+
+    def taken(self, g):
+        numbers = jnp.finfo(g.dtype)
+        most = float(np.sqrt(float(numbers.max) * float(numbers.eps)))  # its square has room for bias corrections
+        return jnp.clip(g, -most, most) + 0 * g  # what is not finite stays so
 
 
 @hyperparams
@@ -160,23 +233,31 @@ class Chain(Rule):
 
     rules: tuple[Rule, ...]
 
-    def init(self, params):
-        """The states of the rules, in their order."""
-        return tuple(rule.init(params) for rule in self.rules)
+    def start_tree(self, params):
+        return tuple(rule.start_tree(params) for rule in self.rules)
 
-    def update(self, grads, state, params=None, **extra):
-        """Through all rules; each keeps its own state."""
+    def step_tree(self, grads, slots, params, t, **extra):
         after = []
-        for rule, before in zip(self.rules, state, strict=True):
-            grads, new = rule.update(grads, before, params, **extra)
+        for rule, before in zip(self.rules, slots, strict=True):
+            grads, new = rule.step_tree(grads, before, params, t, **extra)
             after.append(new)
         return grads, tuple(after)
 
-    def evaluation_point(self, params, state):
-        """The look-ahead of every rule in turn."""
-        for rule, s in zip(self.rules, state, strict=True):
-            params = rule.evaluation_point(params, s)
+    def look_ahead_tree(self, params, slots, t):
+        for rule, s in zip(self.rules, slots, strict=True):
+            params = rule.look_ahead_tree(params, s, t)
         return params
+
+    def averaged(self, params, slots):
+        for rule, s in zip(self.rules, slots, strict=True):
+            params = rule.averaged(params, s)
+        return params
+
+    def gain(self, slots):
+        product = 1.0
+        for rule, s in zip(self.rules, slots, strict=True):
+            product = product * rule.gain(s)
+        return product
 
 
 def chain(*rules: Rule) -> Chain:
@@ -185,33 +266,20 @@ def chain(*rules: Rule) -> Chain:
 
 
 def apply_updates(params: PyTree, updates: PyTree) -> PyTree:
-    """``params + updates``, in the dtype of the parameters; raises ValueError where their shapes differ."""
+    """``params + updates``, in the dtype of the parameters; integers, whose update has no type, stay.
+
+    Raises ValueError where their shapes differ.
+    """
 
     def add(x, u):
         check_same_shape(parameter=x, update=u)
-        return x + u.astype(x.dtype)
+        return x if u.dtype == jax.dtypes.float0 else x + u.astype(x.dtype)
 
     return jax.tree.map(add, params, updates)
 
 
-_RANGES = {
-    **dict.fromkeys(("learning_rate", "eps", "eps_root", "initial_accumulator", "limit", "max_norm"), (0, np.inf)),
-    **dict.fromkeys(("momentum", "decay", "b1", "b2", "rho"), (0, 1)),
-    "steps": (1, np.inf),
-}
-
-
-def check_numbers(rule: Rule) -> None:
-    """Raise ValueError for a known number of ``rule`` that is out of its range, such as a negative learning rate."""
-    for field in dataclasses.fields(rule):
-        numbers = jax.tree.leaves(getattr(rule, field.name), is_leaf=is_schedule) if field.name in _RANGES else []
-        for number in numbers:
-            if not is_schedule(number):
-                check_between(*_RANGES[field.name], **{field.name: number})
-
-
-def _needed(params: Any) -> Any:
+def with_params(params: Any) -> Any:
     """``params``; raises ValueError where ``update`` was called without."""
     if params is None:
-        raise ValueError("params: needed, got none; try update(grads, state, params)")
+        raise ValueError(needed("params", "the parameters", "none", "update(grads, state, params)"))
     return params

@@ -2,24 +2,22 @@
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from dlcore.contracts import Array, PyTree, Scalar, at_least_f32, check_float, in_dtype_of
+from dlcore.numerics.formats import Scalar, at_least_f32, in_dtype_of
+from dlcore.numerics.norms import global_norm
 from dlcore.optimizers.first_order import Velocity
-from dlcore.optimizers.rule import LeafRule, Rule, RuleState, _needed, _one_more, check_numbers
-from dlcore.pytrees import hyperparams
-from dlcore.schedules import at
+from dlcore.optimizers.rule import LeafRule, Rule, with_params
+from dlcore.tree.fields import hyperparams, number
+from dlcore.tree.leaves import OnLeaves
 
 
 @hyperparams
 class ClipByValue(LeafRule):
     r"""$g \leftarrow \max(-c, \min(c, g))$, elementwise, with the limit $c$ ``limit``."""
 
-    limit: Scalar = 1.0
+    limit: Scalar = number(1.0, low=0, log=True)
 
     def step(self, g, s, x, t):
-        """Into the box."""
-        del x, t
         return jnp.clip(g, -self.limit, self.limit), s
 
 
@@ -30,58 +28,21 @@ class ClipByGlobalNorm(Rule):
     Gradients too large for their squares are clipped too, not set to 0. A gradient that is not finite stays so.
     """
 
-    max_norm: Scalar = 1.0
+    max_norm: Scalar = number(1.0, low=0, log=True)
 
-    def init(self, params):
-        """Only a clock, for a scheduled limit."""
-        del params
-        check_numbers(self)
-        return RuleState(jnp.zeros((), jnp.int32), ())
+    def start_tree(self, params):
+        return ()
 
-    def update(self, grads, state, params=None, **extra):
-        """Onto the ball, where outside."""
-        del params, extra
+    def step_tree(self, grads, slots, params, t, **extra):
         norm = global_norm(grads)
-        max_norm = in_dtype_of(norm, at(self, state.step.astype(float)).max_norm)
+        max_norm = in_dtype_of(norm, self.max_norm)
         scale = jnp.where(norm > max_norm, max_norm / jnp.where(norm > max_norm, norm, 1), 1)
-        clipped = jax.tree.map(lambda g: (g.astype(_wide(g)) * scale.astype(_real(g))).astype(g.dtype), grads)
-        return clipped, RuleState(_one_more(state.step), ())
 
+        def clip(g):
+            wide = at_least_f32(g.dtype)
+            return (g.astype(wide) * scale.astype(wide)).astype(g.dtype)
 
-def global_norm(tree: PyTree) -> Array:
-    r"""$\sqrt{\sum_i |x_i|^2}$ over all entries of all leaves, a scalar of at least float32; 0 for an empty tree.
-
-    Where a square overflows or vanishes, the entries are scaled first: the norm is finite and positive whenever it can
-    be. Its derivative at 0 is 0.
-    """
-    leaves = jax.tree.leaves(tree)
-    for x in leaves:
-        check_float("leaf", x)
-    dtype = np.result_type(np.float32, *(jnp.finfo(at_least_f32(x.dtype)).dtype for x in leaves))
-    parts = [part.astype(dtype) for x in leaves for part in ((x.real, x.imag) if jnp.iscomplexobj(x) else (x,))]
-    squares = sum((jnp.sum(jnp.square(a)) for a in parts), jnp.zeros((), dtype))
-    numbers = jnp.finfo(dtype)
-    plain = (squares > numbers.tiny / numbers.eps**2) & (squares < jnp.inf)
-    # A second look at all entries only where the first has lost something.
-    return jax.lax.cond(plain, lambda: jnp.sqrt(jnp.where(plain, squares, 1)), lambda: _scaled_norm(parts, dtype))
-
-
-def _scaled_norm(parts, dtype):
-    zero = jnp.zeros((), dtype)
-    largest = jnp.max(jnp.stack([zero, *(jnp.max(jnp.abs(a)) for a in parts if a.size)]))
-    limit = float(jnp.finfo(dtype).max) ** 0.75  # beyond it, the reciprocal in the derivative would be subnormal
-    unit = jax.lax.stop_gradient(jnp.clip(largest, 1 / limit, limit))
-    squares = sum((jnp.sum(jnp.square(a / unit)) for a in parts), zero)
-    dead = squares == 0
-    return jnp.where(dead, 0, unit * jnp.sqrt(jnp.where(dead, 1, squares)))
-
-
-def _wide(g):
-    return at_least_f32(g.dtype)
-
-
-def _real(g):
-    return jnp.finfo(_wide(g)).dtype
+        return jax.tree.map(clip, grads), slots
 
 
 @hyperparams
@@ -92,41 +53,37 @@ class AddDecayedWeights(LeafRule):
     ``chain(Adam(1.0), AddDecayedWeights(-1e-4), Scale(rate))`` is AdamW. ``OnLeaves`` for the rate spares leaves.
     """
 
-    weight_decay: Scalar = 1e-4
+    weight_decay: Scalar = number(1e-4)
 
     def step(self, g, s, x, t):
-        """Add the pull towards 0."""
-        del t
-        return g + self.weight_decay * _needed(x), s
+        return g + self.weight_decay * with_params(x), s
 
 
 @hyperparams
 class Scale(LeafRule):
     r"""$g \leftarrow c g$ with the number or schedule $c$ ``factor``."""
 
-    factor: Scalar
+    factor: Scalar = number()
 
     def step(self, g, s, x, t):
-        """Multiply."""
-        del x, t
         return self.factor * g, s
+
+    def gain(self, slots):
+        return self.factor.value if isinstance(self.factor, OnLeaves) else self.factor
 
 
 @hyperparams
 class Trace(LeafRule):
     r"""$v \leftarrow \beta v + g$, which is the new $g$: momentum for what comes in.
 
-    ``chain(SGD(rate), Trace(0.9))`` is ``Momentum``, ``chain(Trace(0.9), SGD(rate))`` is ``GradientMomentum``.
+    ``chain(SGD(rate), Trace(0.9))`` is ``Momentum``, ``chain(Trace(0.9), SGD(rate))`` is ``SGDMomentum``.
     """
 
-    momentum: Scalar = 0.9
+    momentum: Scalar = number(0.9, low=0, high=1)
 
     def start(self, x):
-        """At rest."""
         return Velocity(v=jnp.zeros_like(x))
 
     def step(self, g, s, x, t):
-        """Leave a trace."""
-        del x, t
         v = self.momentum * s.v + g
         return v, Velocity(v)

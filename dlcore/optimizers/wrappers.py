@@ -1,150 +1,177 @@
 """What stands around a rule: gradient accumulation, averaged parameters, and the choice of the leaves it is for."""
 
-from typing import NamedTuple
+import abc
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from dlcore.contracts import Array, PyTree, Scalar, at_least_f32, in_dtype_of
-from dlcore.optimizers.leaves import Choice, _chosen, _fill, _name_of, _only
-from dlcore.optimizers.rule import Rule, _needed, _one_more, apply_updates, check_numbers
-from dlcore.pytrees import hyperparams, static
-from dlcore.schedules import at
+from dlcore.numerics.formats import Array, PyTree, Scalar, at_least_f32, in_dtype_of
+from dlcore.optimizers.rule import Rule, apply_updates, with_params
+from dlcore.tree.fields import hyperparams, number, static
+from dlcore.tree.leaves import Choice, chosen, fill, only
+from dlcore.tree.names import leaf_names
 
 
-class AccumulatorState(NamedTuple):
-    """Steps done by the rule, its state, and of the round so far the number of gradients and their sum."""
+class MultiStepsState(NamedTuple):
+    """Steps done by the rule and its slots; of the round so far its numbers, the number of gradients and their sum."""
 
     step: Array
     inner: PyTree
+    numbers: tuple[Array, ...]
     count: Array
     total: PyTree
 
 
 @hyperparams
-class Accumulate(Rule):
-    """``rule`` on the mean of every ``steps`` gradients, no step in between: a large batch in small memory.
+class MultiSteps(Rule):
+    """``rule`` on the mean of every ``every`` gradients, no step in between: a large batch in small memory.
 
-    Schedules, of ``steps`` too, count the steps of ``rule``.
+    Schedules, of ``every`` too, count gradients, so that an epoch is an epoch, and hold still within a round: its
+    numbers are those of its first gradient. Bias corrections count the steps of ``rule``.
     """
 
     rule: Rule
-    steps: Scalar
+    every: Scalar = number(low=1, whole=True)
 
-    def init(self, params):
-        """An empty round."""
-        check_numbers(self)
+    def start_tree(self, params):
         zero = jnp.zeros((), jnp.int32)
-        total = jax.tree.map(lambda x: jnp.zeros(x.shape, at_least_f32(x.dtype)), params)
-        return AccumulatorState(zero, self.rule.init(params), zero, total)
+        inner = self.rule.start_tree(params)
+        numbers = tuple(jnp.asarray(leaf, float) for leaf in jax.tree.leaves(self))
+        total = jax.tree.map(lambda x: jnp.zeros(x.shape, at_least_f32(x.dtype)), only(_floating(params), params))
+        return MultiStepsState(zero, inner, numbers, zero, total)
 
-    def update(self, grads, state, params=None, **extra):
-        """Add the gradient; at the end of a round, one step."""
-        total = jax.tree.map(lambda a, g: a + g.astype(a.dtype), state.total, grads)
-        count = state.count + 1
+    def step_tree(self, grads, slots, params, t, **extra):
+        floats = only(_floating(grads), grads)
+        params = None if params is None else only(_floating(params), params)
+        total = jax.tree.map(lambda a, g: a + g.astype(a.dtype), slots.total, floats)
+        pairs = zip(jax.tree.leaves(self), slots.numbers, strict=True)
+        numbers = tuple(jnp.where(slots.count == 0, jnp.asarray(new, old.dtype), old) for new, old in pairs)
+        held, count = self._with(numbers), slots.count + 1
 
         def finish():
-            mean = jax.tree.map(lambda a, g: (a / count.astype(a.dtype)).astype(g.dtype), total, grads)
-            updates, inner = self.rule.update(mean, state.inner, params, **extra)
+            mean = jax.tree.map(lambda a, g: (a / count.astype(a.dtype)).astype(g.dtype), total, floats)
+            step = slots.step + 1
+            updates, inner = held.rule.step_tree(mean, slots.inner, params, step.astype(float), **extra)
             empty = jax.tree.map(jnp.zeros_like, total)
-            return updates, AccumulatorState(_one_more(state.step), inner, jnp.zeros_like(count), empty)
+            return updates, MultiStepsState(step, inner, numbers, jnp.zeros_like(count), empty)
 
         def go_on():
-            return _still(grads), AccumulatorState(state.step, state.inner, count, total)
+            return _still(floats), MultiStepsState(slots.step, slots.inner, numbers, count, total)
 
-        steps = jnp.asarray(at(self.steps, state.step.astype(float)), float)
-        return jax.lax.cond(count.astype(float) >= steps, finish, go_on)
+        updates, slots = jax.lax.cond(count.astype(float) >= held.every, finish, go_on)
+        return fill(updates, grads), slots
 
-    def evaluation_point(self, params, state):
-        """The rule's."""
-        return self.rule.evaluation_point(params, state.inner)
+    def look_ahead_tree(self, params, slots, t):
+        return self.rule.look_ahead_tree(params, slots.inner, t)
+
+    def averaged(self, params, slots):
+        return self.rule.averaged(params, slots.inner)
+
+    def gain(self, slots):
+        return self._with(slots.numbers).rule.gain(slots.inner)
+
+    def _with(self, numbers: tuple[Array, ...]) -> "MultiSteps":
+        return jax.tree.unflatten(jax.tree.structure(self), numbers)
 
 
-class AverageState(NamedTuple):
-    """Steps done, the state of the rule, and the averaged parameters."""
+class EMAState(NamedTuple):
+    """The slots of the rule, and the averaged parameters."""
 
-    step: Array
     inner: PyTree
     average: PyTree
 
 
 @hyperparams
-class Averaged(Rule):
+class EMA(Rule):
     r"""``rule``, beside an average of the parameters, $\bar\theta \leftarrow \beta \bar\theta + (1 - \beta) \theta$.
 
-    ``state.average`` holds it in at least float32, starting with the first parameters. Polyak & Juditsky 1992; with a
-    constant $\beta$ Tarvainen & Valpola 2017, eq. 1.
+    The average starts with the first parameters, is kept in at least float32, and ``averaged(params, slots)`` gives it.
+    Polyak & Juditsky 1992; with a constant $\beta$ Tarvainen & Valpola 2017, eq. 1.
     """
 
     rule: Rule
-    decay: Scalar = 0.999
+    decay: Scalar = number(0.999, low=0, high=1)
 
-    def init(self, params):
-        """The first parameters."""
-        check_numbers(self)
-        average = jax.tree.map(lambda x: x.astype(at_least_f32(x.dtype)), params)
-        return AverageState(jnp.zeros((), jnp.int32), self.rule.init(params), average)
+    def start_tree(self, params):
+        inner = self.rule.start_tree(params)
+        return EMAState(inner, jax.tree.map(lambda x: x.astype(at_least_f32(x.dtype)), only(_floating(params), params)))
 
-    def update(self, grads, state, params=None, **extra):
-        """The rule's step, then the average over where it leads."""
-        updates, inner = self.rule.update(grads, state.inner, _needed(params), **extra)
-        decay = at(self.decay, state.step.astype(float))
+    def step_tree(self, grads, slots, params, t, **extra):
+        updates, inner = self.rule.step_tree(grads, slots.inner, with_params(params), t, **extra)
 
-        def towards(mean, x):
-            b = jnp.asarray(in_dtype_of(mean, decay), mean.dtype)
+        def toward(mean, x):
+            b = jnp.asarray(in_dtype_of(mean, self.decay), mean.dtype)
             return b * mean + (1 - b) * x.astype(mean.dtype)
 
-        average = jax.tree.map(towards, state.average, apply_updates(params, updates))
-        return updates, AverageState(_one_more(state.step), inner, average)
+        after = apply_updates(params, updates)
+        return updates, EMAState(inner, jax.tree.map(toward, slots.average, only(_floating(after), after)))
 
-    def evaluation_point(self, params, state):
-        """The rule's."""
-        return self.rule.evaluation_point(params, state.inner)
+    def look_ahead_tree(self, params, slots, t):
+        return self.rule.look_ahead_tree(params, slots.inner, t)
+
+    def averaged(self, params, slots):
+        some = only(_floating(params), params)
+        return fill(jax.tree.map(lambda mean, x: mean.astype(x.dtype), slots.average, some), params)
+
+    def gain(self, slots):
+        return self.rule.gain(slots.inner)
 
 
 @hyperparams
-class Masked(Rule):
+class _Some(Rule):
+    """``rule`` on some of the leaves, with slots for these only."""
+
+    rule: Rule
+    where: Choice = static()
+
+    def start_tree(self, params):
+        return self.rule.start_tree(only(self.moving(params), params))
+
+    def step_tree(self, grads, slots, params, t, **extra):
+        keep = self.moving(grads)
+        mine = None if params is None else only(keep, params)
+        updates, slots = self.rule.step_tree(only(keep, grads), slots, mine, t, **extra)
+        return fill(updates, self.rest(grads)), slots
+
+    def look_ahead_tree(self, params, slots, t):
+        return fill(self.rule.look_ahead_tree(only(self.moving(params), params), slots, t), params)
+
+    def averaged(self, params, slots):
+        return fill(self.rule.averaged(only(self.moving(params), params), slots), params)
+
+    def gain(self, slots):
+        return self.rule.gain(slots)
+
+    @abc.abstractmethod
+    def moving(self, tree: PyTree) -> list[bool]:
+        """Which leaves of ``tree`` the rule is for, in their order."""
+
+    @abc.abstractmethod
+    def rest(self, grads: PyTree) -> PyTree:
+        """The updates of all others."""
+
+
+@hyperparams
+class Masked(_Some):
     """``rule`` on the leaves that ``where`` chooses; the gradients of all others pass unchanged."""
 
-    rule: Rule
-    where: Choice = static()
+    def moving(self, tree):
+        return chosen(self.where, tree)
 
-    def init(self, params):
-        """The state of the rule, for its leaves only."""
-        return self.rule.init(_only(_chosen(self.where, params), params))
-
-    def update(self, grads, state, params=None, **extra):
-        """The rule's updates of its leaves, the gradients of the rest."""
-        updates, state = _update_some(self.rule, _chosen(self.where, grads), grads, state, params, extra)
-        return _fill(updates, grads), state
-
-    def evaluation_point(self, params, state):
-        """The rule's, on its leaves."""
-        return _fill(self.rule.evaluation_point(_only(_chosen(self.where, params), params), state), params)
+    def rest(self, grads):
+        return grads
 
 
 @hyperparams
-class Frozen(Rule):
+class Frozen(_Some):
     """``rule`` on all leaves but those that ``where`` chooses: these keep every bit, weight decay or not."""
 
-    rule: Rule
-    where: Choice = static()
+    def moving(self, tree):
+        return [not frozen for frozen in chosen(self.where, tree)]
 
-    def init(self, params):
-        """The state of the rule, without the frozen leaves."""
-        return self.rule.init(_only(self._moving(params), params))
-
-    def update(self, grads, state, params=None, **extra):
-        """The rule's updates, and none for the frozen leaves."""
-        updates, state = _update_some(self.rule, self._moving(grads), grads, state, params, extra)
-        return _fill(updates, _still(grads)), state
-
-    def evaluation_point(self, params, state):
-        """The rule's, on the leaves that move."""
-        return _fill(self.rule.evaluation_point(_only(self._moving(params), params), state), params)
-
-    def _moving(self, tree):
-        return [not frozen for frozen in _chosen(self.where, tree)]
+    def rest(self, grads):
+        return _still(grads)
 
 
 @hyperparams
@@ -156,43 +183,51 @@ class Partition(Rule):
 
     groups: tuple[Masked, ...]
 
-    def init(self, params):
-        """The states of the groups, in their order."""
-        return tuple(
-            group.rule.init(_only(keep, params)) for group, keep in zip(self.groups, self._keep(params), strict=True)
-        )
+    def start_tree(self, params):
+        self._check(params)
+        return tuple(group.start_tree(params) for group in self.groups)
 
-    def update(self, grads, state, params=None, **extra):
-        """Every leaf by its group's rule."""
-        updates, after = _only([False] * len(jax.tree.leaves(grads)), grads), []
-        for group, keep, before in zip(self.groups, self._keep(grads), state, strict=True):
-            mine, new = _update_some(group.rule, keep, grads, before, params, extra)
-            updates = _fill(updates, mine)
+    def step_tree(self, grads, slots, params, t, **extra):
+        self._check(grads)
+        updates, after = grads, []
+        for group, before in zip(self.groups, slots, strict=True):
+            updates, new = group.step_tree(updates, before, params, t, **extra)
             after.append(new)
         return updates, tuple(after)
 
-    def evaluation_point(self, params, state):
-        """Every leaf by its group's rule."""
-        for group, keep, s in zip(self.groups, self._keep(params), state, strict=True):
-            params = _fill(group.rule.evaluation_point(_only(keep, params), s), params)
+    def look_ahead_tree(self, params, slots, t):
+        for group, s in zip(self.groups, slots, strict=True):
+            params = group.look_ahead_tree(params, s, t)
         return params
 
-    def _keep(self, tree):
-        masks = [_chosen(group.where, tree) for group in self.groups]
-        for (path, _), *chosen in zip(jax.tree_util.tree_leaves_with_path(tree), *masks, strict=True):
-            if sum(chosen) != 1:
+    def averaged(self, params, slots):
+        for group, s in zip(self.groups, slots, strict=True):
+            params = group.averaged(params, s)
+        return params
+
+    def gain(self, slots):
+        return self.groups[0].gain(slots[0])
+
+    def _check(self, tree: PyTree) -> None:
+        masks = [group.moving(tree) for group in self.groups]
+        for name, *yes in zip(leaf_names(tree), *masks, strict=True):
+            if sum(yes) != 1:
                 raise ValueError(
-                    f"groups: needed {_name_of(path)!r} in one group, got it in {sum(chosen)}; "
+                    f"groups: needed {name!r} in one group, got it in {sum(yes)}; "
                     "try one more group for what is left, or names further down the tree"
                 )
-        return masks
 
 
-def _update_some(rule, keep, grads, state, params, extra):
-    mine = None if params is None else _only(keep, params)
-    return rule.update(_only(keep, grads), state, mine, **extra)
+def _floating(tree: PyTree) -> list[bool]:
+    return [jnp.issubdtype(leaf.dtype, jnp.inexact) for leaf in jax.tree.leaves(tree)]
 
 
-def _still(grads):
+def _still(grads: PyTree) -> PyTree:
     """Updates that move nothing: x + (-0.0) is x also for x = -0.0, which + 0.0 would change."""
-    return jax.tree.map(lambda g: jnp.full_like(g, complex(-0.0, -0.0) if jnp.iscomplexobj(g) else -0.0), grads)
+
+    def still(g: Any) -> Any:
+        if not jnp.issubdtype(g.dtype, jnp.inexact):
+            return g  # of a parameter of integers, which has no update
+        return jnp.full_like(g, complex(-0.0, -0.0) if jnp.iscomplexobj(g) else -0.0)
+
+    return jax.tree.map(still, grads)

@@ -4,11 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.contracts import Array, Scalar, at_least_f32, check_between, check_float
-from dlcore.elementary import log1p
-from dlcore.probability.arguments import check_probabilities
+from dlcore.numerics.errors import check_float, needed
+from dlcore.numerics.formats import Array, Scalar, at_least_f32, compiled
+from dlcore.numerics.functions import log1p
+from dlcore.numerics.ranges import DISTRIBUTION, SHARE
 
 
+@compiled(p=SHARE)
 def bernoulli_pmf(x: Array, p: Scalar) -> Array:
     r"""$p^x (1 - p)^{1 - x}$: p for x = 1, 1 - p for x = 0, 0 for anything else.
 
@@ -19,6 +21,7 @@ def bernoulli_pmf(x: Array, p: Scalar) -> Array:
     return jnp.where(x == 1, p, jnp.where(x == 0, 1 - p, 0))
 
 
+@compiled(p=SHARE)
 def bernoulli_logpmf(x: Array, p: Scalar) -> Array:
     r"""$x \ln p + (1 - x) \ln(1 - p)$; as ``bernoulli_pmf``, $-\infty$ for what is impossible."""
     x, p = _outcomes(x, p)
@@ -28,20 +31,22 @@ def bernoulli_logpmf(x: Array, p: Scalar) -> Array:
     return jnp.where(one, log_p, jnp.where(zero, log_q, -jnp.inf))
 
 
+@compiled(p=SHARE)
 def bernoulli_cdf(x: Array, p: Scalar) -> Array:
     r"""0 for $x < 0$, $1 - p$ for $0 \le x < 1$, 1 from there; as ``bernoulli_pmf``."""
     x, p = _outcomes(x, p)
     return jnp.where(x < 0, 0, jnp.where(x < 1, 1 - p, 1))
 
 
+@compiled("shape", p=SHARE)
 def bernoulli_sample(key: Array, shape: tuple[int, ...], p: Scalar) -> Array:
     """Independent 0s and 1s of ``shape``, each 1 with probability ``p``, a scalar or [*shape]; dtype of ``p``."""
-    check_between(0, 1, p=p)
     p = jnp.asarray(p)
     check_float("p", p)
     return jax.random.bernoulli(key, p.astype(at_least_f32(p.dtype)), tuple(shape)).astype(p.dtype)
 
 
+@compiled(p=DISTRIBUTION)
 def categorical_pmf(x: Array, p: Array) -> Array:
     r"""$\prod_{i=1}^c p_i^{x_i}$: one-hot x [..., c], probabilities p [c] or [..., c] -> [...] of the dtype of ``p``.
 
@@ -52,33 +57,31 @@ def categorical_pmf(x: Array, p: Array) -> Array:
     return jnp.prod(jnp.where(x == 1, p, 1), -1)
 
 
+@compiled(p=DISTRIBUTION)
 def categorical_logpmf(x: Array, p: Array) -> Array:
     r"""$x^\top \ln p$: one-hot x [..., c], probabilities p [c] or [..., c] -> [...]; as ``categorical_pmf``."""
     x, p = _one_hots(x, p)
     return jnp.sum(jnp.log(jnp.where(x == 1, p, 1)), -1)
 
 
+@compiled("shape", p=DISTRIBUTION)
 def categorical_sample(key: Array, shape: tuple[int, ...], p: Array) -> Array:
     """Independent one-hot vectors [*shape, c] from the probabilities ``p`` [c], in its dtype."""
-    check_probabilities(p=p)
     logits = jnp.log(p.astype(at_least_f32(p.dtype)))
     return jax.nn.one_hot(jax.random.categorical(key, logits, shape=tuple(shape)), p.shape[-1], dtype=p.dtype)
 
 
 def _outcomes(x, p):
-    check_between(0, 1, p=p)
     x, p = jnp.asarray(x), jnp.asarray(p)
     check_float("p", p)
     if x.shape != p.shape and () not in (x.shape, p.shape):
-        raise ValueError(f"needed equal shapes or a scalar, got x {list(x.shape)}, p {list(p.shape)}; try: align them")
+        got = f"x {list(x.shape)}, p {list(p.shape)}"
+        raise ValueError(needed("shapes", "equal shapes or a scalar", got, "aligning them"))
     return x.astype(p.dtype), p
 
 
 def _one_hots(x, p):
-    check_probabilities(p=p)
     if np.shape(p) not in (np.shape(x), np.shape(x)[-1:]):
-        raise ValueError(
-            f"needed x [..., c] with p [c] or [..., c], got x {list(np.shape(x))}, p {list(np.shape(p))}; "
-            "try: jax.nn.one_hot(x, c) for class indices"
-        )
+        got = f"x {list(np.shape(x))}, p {list(np.shape(p))}"
+        raise ValueError(needed("shapes", "x [..., c] with p [c] or [..., c]", got, "jax.nn.one_hot(x, c) of indices"))
     return jnp.asarray(x, p.dtype), jnp.broadcast_to(p, np.shape(x))

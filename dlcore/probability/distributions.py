@@ -1,24 +1,29 @@
 r"""Distributions as data: frozen numbers, which may be swept, batched and differentiated, over the plain functions."""
 
 import abc
-from typing import Any
+import dataclasses
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 
-from dlcore.contracts import Array, Scalar
-from dlcore.probability import continuous, discrete, multivariate, normal
+from dlcore.numerics.formats import Array, Scalar
+from dlcore.numerics.ranges import DISTRIBUTION
+from dlcore.probability import continuous, discrete, divergence, multivariate, normal
 from dlcore.probability.arguments import dtype_of
-from dlcore.probability.divergence import (
-    bernoulli_entropy,
-    discrete_entropy,
-    laplace_entropy,
-    mvn_entropy,
-    normal_entropy,
-    uniform_entropy,
-)
 from dlcore.probability.moments import Moments
-from dlcore.pytrees import hyperparams
+from dlcore.tree.fields import hyperparams
+
+
+class Functions(NamedTuple):
+    """A distribution as functions of its numbers, in the order of its fields."""
+
+    log_prob: Callable[..., Array]  # (x, *numbers)
+    sample: Callable[..., Array]  # (key, shape, *numbers), these arrays
+    moments: Callable[..., tuple[Array, Array]]  # (*numbers), these arrays
+    entropy: Callable[..., Array]  # (*numbers)
 
 
 @hyperparams
@@ -43,150 +48,116 @@ class Distribution(abc.ABC):
 
 
 @hyperparams
-class Normal(Distribution):
+class Family(Distribution):
+    """A distribution that ``functions`` of its numbers describe."""
+
+    functions: ClassVar[Functions]
+
+    def log_prob(self, x):
+        return self.functions.log_prob(x, *self._numbers())
+
+    def sample(self, key, shape=()):
+        return self.functions.sample(key, shape, *self._arrays())
+
+    def moments(self):
+        return Moments(*self.functions.moments(*self._arrays()))
+
+    def entropy(self):
+        return self.functions.entropy(*self._numbers())
+
+    def _numbers(self):
+        return [getattr(self, field.name) for field in dataclasses.fields(self)]
+
+    def _arrays(self):
+        numbers = self._numbers()
+        dtype = dtype_of(**{str(place): number for place, number in enumerate(numbers)})
+        return [jnp.asarray(number, dtype) for number in numbers]
+
+
+def _in_its_type(sample):
+    return lambda key, shape, *numbers: sample(key, shape, *numbers, numbers[0].dtype)
+
+
+@hyperparams
+class Normal(Family):
     r"""$N(\mu, \sigma^2)$: ``normal_pdf`` and its kin."""
 
     mean: Scalar = 0.0
     std: Scalar = 1.0
-
-    def log_prob(self, x):
-        """``normal_logpdf``."""
-        return normal.normal_logpdf(x, self.mean, self.std)
-
-    def sample(self, key, shape=()):
-        """``normal_sample``."""
-        return normal.normal_sample(key, shape, self.mean, self.std, dtype_of(mean=self.mean, std=self.std))
-
-    def moments(self):
-        r"""$\mu$, $\sigma^2$."""
-        dtype = dtype_of(mean=self.mean, std=self.std)
-        return Moments(jnp.asarray(self.mean, dtype), jnp.square(jnp.asarray(self.std, dtype)))
-
-    def entropy(self):
-        """``normal_entropy``."""
-        return normal_entropy(self.std)
+    functions = Functions(
+        normal.normal_logpdf,
+        _in_its_type(normal.normal_sample),
+        moments=lambda mean, std: (mean, std**2),
+        entropy=lambda _, std: divergence.normal_entropy(std),
+    )
 
 
 @hyperparams
-class Laplace(Distribution):
+class Laplace(Family):
     r"""$L(\mu, b)$: ``laplace_pdf`` and its kin."""
 
     mean: Scalar = 0.0
     scale: Scalar = 1.0
-
-    def log_prob(self, x):
-        """``laplace_logpdf``."""
-        return continuous.laplace_logpdf(x, self.mean, self.scale)
-
-    def sample(self, key, shape=()):
-        """``laplace_sample``."""
-        return continuous.laplace_sample(key, shape, self.mean, self.scale, dtype_of(mean=self.mean, scale=self.scale))
-
-    def moments(self):
-        r"""$\mu$, $2 b^2$."""
-        dtype = dtype_of(mean=self.mean, scale=self.scale)
-        return Moments(jnp.asarray(self.mean, dtype), 2 * jnp.square(jnp.asarray(self.scale, dtype)))
-
-    def entropy(self):
-        """``laplace_entropy``."""
-        return laplace_entropy(self.scale)
+    functions = Functions(
+        continuous.laplace_logpdf,
+        _in_its_type(continuous.laplace_sample),
+        moments=lambda mean, b: (mean, 2 * b**2),
+        entropy=lambda _, b: divergence.laplace_entropy(b),
+    )
 
 
 @hyperparams
-class Uniform(Distribution):
+class Uniform(Family):
     r"""$U(a, b)$: ``uniform_pdf`` and its kin."""
 
     low: Scalar = 0.0
     high: Scalar = 1.0
-
-    def log_prob(self, x):
-        """``uniform_logpdf``."""
-        return continuous.uniform_logpdf(x, self.low, self.high)
-
-    def sample(self, key, shape=()):
-        """``uniform_sample``."""
-        return continuous.uniform_sample(key, shape, self.low, self.high, dtype_of(low=self.low, high=self.high))
-
-    def moments(self):
-        r"""$(a + b) / 2$, $(b - a)^2 / 12$."""
-        dtype = dtype_of(low=self.low, high=self.high)
-        low, high = jnp.asarray(self.low, dtype), jnp.asarray(self.high, dtype)
-        return Moments((low + high) / 2, jnp.square(high - low) / 12)
-
-    def entropy(self):
-        """``uniform_entropy``."""
-        return uniform_entropy(self.low, self.high)
+    functions = Functions(
+        continuous.uniform_logpdf,
+        _in_its_type(continuous.uniform_sample),
+        moments=lambda a, b: ((a + b) / 2, (b - a) ** 2 / 12),
+        entropy=divergence.uniform_entropy,
+    )
 
 
 @hyperparams
-class MultivariateNormal(Distribution):
+class MultivariateNormal(Family):
     r"""$N(\mu, C)$, mean [d], covariance [d, d]: ``mvn_logpdf`` and its kin."""
 
     mean: Array
     covariance: Array
-
-    def log_prob(self, x):
-        """``mvn_logpdf``."""
-        return multivariate.mvn_logpdf(x, self.mean, self.covariance)
-
-    def sample(self, key, shape=()):
-        """``mvn_sample``."""
-        return multivariate.mvn_sample(key, shape, self.mean, self.covariance)
-
-    def moments(self):
-        r"""$\mu$, $C$."""
-        return Moments(self.mean, self.covariance)
-
-    def entropy(self):
-        """``mvn_entropy``."""
-        return mvn_entropy(self.covariance)
+    functions = Functions(
+        multivariate.mvn_logpdf,
+        multivariate.mvn_sample,
+        moments=lambda mean, C: (mean, C),
+        entropy=lambda _, C: divergence.mvn_entropy(C),
+    )
 
 
 @hyperparams
-class Bernoulli(Distribution):
+class Bernoulli(Family):
     """1 with probability ``p``, else 0: ``bernoulli_pmf`` and its kin."""
 
     p: Scalar = 0.5
-
-    def log_prob(self, x):
-        """``bernoulli_logpmf``."""
-        return discrete.bernoulli_logpmf(x, jnp.asarray(self.p, dtype_of(p=self.p)))
-
-    def sample(self, key, shape=()):
-        """``bernoulli_sample``."""
-        return discrete.bernoulli_sample(key, shape, jnp.asarray(self.p, dtype_of(p=self.p)))
-
-    def moments(self):
-        r"""$p$, $p (1 - p)$."""
-        p = jnp.asarray(self.p, dtype_of(p=self.p))
-        return Moments(p, p * (1 - p))
-
-    def entropy(self):
-        """``bernoulli_entropy``."""
-        return bernoulli_entropy(self.p)
+    functions = Functions(
+        discrete.bernoulli_logpmf,
+        discrete.bernoulli_sample,
+        moments=lambda p: (p, p * (1 - p)),
+        entropy=divergence.bernoulli_entropy,
+    )
 
 
 @hyperparams
-class Categorical(Distribution):
+class Categorical(Family):
     """One-hot vectors [c] with the probabilities ``p`` [c]: ``categorical_pmf`` and its kin."""
 
     p: Array
-
-    def log_prob(self, x):
-        """``categorical_logpmf``."""
-        return discrete.categorical_logpmf(x, self.p)
-
-    def sample(self, key, shape=()):
-        """``categorical_sample``."""
-        return discrete.categorical_sample(key, shape, self.p)
-
-    def moments(self):
-        r"""$p$, $\operatorname{diag}(p) - p p^\top$."""
-        return Moments(self.p, jnp.diag(self.p) - jnp.outer(self.p, self.p))
-
-    def entropy(self):
-        """``discrete_entropy``."""
-        return discrete_entropy(self.p)
+    functions = Functions(
+        discrete.categorical_logpmf,
+        discrete.categorical_sample,
+        moments=lambda p: (p, jnp.diag(p) - jnp.outer(p, p)),
+        entropy=divergence.discrete_entropy,
+    )
 
 
 @hyperparams
@@ -194,6 +165,7 @@ class Mixture(Distribution):
     r"""$\sum_k w_k p_k(x)$ of scalars: ``weights`` [K], ``components`` one distribution with numbers [K].
 
     ``Mixture(jnp.array([0.3, 0.7]), Normal(jnp.array([-2.0, 2.0]), jnp.array([1.0, 0.5])))`` has two peaks.
+    Raises ValueError for weights that are known to be no distribution; traced ones give NaN.
     """
 
     weights: Array
@@ -202,8 +174,8 @@ class Mixture(Distribution):
     def log_prob(self, x):
         r"""$\ln \sum_k w_k p_k(x)$."""
         logs = jax.vmap(lambda P: P.log_prob(x))(self.components)
-        weights = self.weights.astype(logs.dtype).reshape((-1,) + (1,) * (logs.ndim - 1))
-        return jax.nn.logsumexp(logs, 0, b=jnp.broadcast_to(weights, logs.shape))
+        weights = self._weights().astype(logs.dtype).reshape((-1,) + (1,) * (logs.ndim - 1))
+        return jax.nn.logsumexp(logs, 0, b=jnp.broadcast_to(weights, logs.shape))  # a weight may be 0
 
     def sample(self, key, shape=()):
         """A component by its weight, then a draw from it."""
@@ -215,5 +187,10 @@ class Mixture(Distribution):
     def moments(self):
         r"""$\mu = \sum_k w_k \mu_k$, $\sum_k w_k (\sigma_k^2 + (\mu_k - \mu)^2)$."""
         means, variances = self.components.moments()
-        mean = jnp.sum(self.weights * means)
-        return Moments(mean, jnp.sum(self.weights * (variances + jnp.square(means - mean))))
+        w = self._weights()
+        mean = jnp.sum(w * means)
+        return Moments(mean, jnp.sum(w * (variances + jnp.square(means - mean))))
+
+    def _weights(self):
+        DISTRIBUTION.check("weights", self.weights)
+        return DISTRIBUTION.or_nan(self.weights) if isinstance(self.weights, Tracer) else self.weights

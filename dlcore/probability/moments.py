@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.contracts import Array, Scalar, at_least_f32, check_float
-from dlcore.probability.arguments import check_positive, check_probabilities, dtype_of
+from dlcore.numerics.errors import check_float
+from dlcore.numerics.formats import Array, Scalar, at_least_f32, compiled
+from dlcore.numerics.ranges import DISTRIBUTION, POSITIVE
+from dlcore.probability.arguments import dtype_of
 
 
 class Moments(NamedTuple):
@@ -25,6 +27,7 @@ class Estimate(NamedTuple):
     standard_error: Array
 
 
+@compiled("ddof")
 def sample_moments(x: Array, ddof: int = 1) -> Moments:
     r"""$\bar x = \frac1n \sum_i x_i$ and $\frac{1}{n - \text{ddof}} \sum_i (x_i - \bar x)(x_i - \bar x)^\top$.
 
@@ -35,13 +38,16 @@ def sample_moments(x: Array, ddof: int = 1) -> Moments:
     if np.ndim(x) not in (1, 2) or x.shape[0] <= ddof:
         raise ValueError(f"x: needed more than {ddof} samples, [n] or [n, d], got {list(np.shape(x))}")
     wide = x.astype(at_least_f32(x.dtype)).reshape(x.shape[0], -1)
-    mean = jnp.mean(wide, 0)
-    centred = wide - mean[None]
-    covariance = jnp.matmul(centred.T, centred, precision=jax.lax.Precision.HIGHEST) / (x.shape[0] - ddof)
+    first = wide[0]
+    mean = first + jnp.mean(wide - first[None], 0)  # far from 0, the rounding of a mean would enter by its square
+    centered = wide - mean[None]
+    centered = centered - jnp.mean(centered, 0)[None]
+    covariance = jnp.matmul(centered.T, centered, precision=jax.lax.Precision.HIGHEST) / (x.shape[0] - ddof)
     d = x.shape[1:]
     return Moments(mean.reshape(d).astype(x.dtype), covariance.reshape(d + d).astype(x.dtype))
 
 
+@compiled()
 def estimate(values: Array) -> Estimate:
     r"""$\bar g = \frac1n \sum_i g_i$ of values [n, ...] and its standard error $s / \sqrt n$, n >= 2."""
     check_float("values", values)
@@ -55,9 +61,9 @@ def expectation(g: Callable[[Array], Array], values: Array, p: Array) -> Array:
     r"""$E[g(X)] = \sum_i g(x_i) P(x_i)$ of a discrete X with ``values`` [c, ...] and probabilities p [c].
 
     ``g`` is given one value at a time. Raises ValueError where values and probabilities do not pair, and as
-    ``check_probabilities``.
+    ``discrete_entropy``.
     """
-    check_probabilities(p=p)
+    DISTRIBUTION.check("p", p)
     if np.shape(values)[:1] != np.shape(p):
         raise ValueError(f"needed values [c, ...] with p [c], got {list(np.shape(values))} and {list(np.shape(p))}")
     g_values = jax.vmap(g)(values)
@@ -70,7 +76,7 @@ def expectation_normal(g: Callable[[Array], Array], mean: Scalar, std: Scalar, p
 
     ``g`` is elementwise, scalar ``mean`` and ``std``. Abramowitz & Stegun 1964, 25.4.46.
     """
-    check_positive(std=std)
+    POSITIVE.check("std", std)
     dtype = dtype_of(mean=mean, std=std)
     nodes, weights = (jnp.asarray(a, dtype) for a in np.polynomial.hermite_e.hermegauss(points))
     x = jnp.asarray(mean, dtype) + jnp.asarray(std, dtype) * nodes

@@ -5,7 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from dlcore.contracts import Array, Scalar
+from dlcore.numerics.formats import Array, Scalar
 from dlcore.probability import divergence
 from dlcore.probability.arguments import dtype_of
 from dlcore.probability.distributions import (

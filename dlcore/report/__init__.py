@@ -1,10 +1,10 @@
-"""Run folders and what people read of them: progress, figures, the HTML report, TensorBoard, a table at the end."""
+"""What people read of a run folder: the HTML report, TensorBoard's events, a table at the end."""
 
-from dlcore.report.environment import environment
-from dlcore.report.folder import RunFolder, read_arrays, read_json
-from dlcore.report.html import build
-from dlcore.report.progress import bar
+from dlcore.console.progress import bar
+from dlcore.console.summary import summary
+from dlcore.report.ending import finish
+from dlcore.report.html import UndrawnError, build
 from dlcore.report.tensorboard import write_events
-from dlcore.report.terminal import summary
+from dlcore.runs import RunFolder, environment, read
 
-__all__ = ["RunFolder", "bar", "build", "environment", "read_arrays", "read_json", "summary", "write_events"]
+__all__ = ["RunFolder", "UndrawnError", "bar", "build", "environment", "finish", "read", "summary", "write_events"]

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from dlcore.report.contents import Contents
-from dlcore.report.numbers import metric, short, with_error
-from dlcore.report.progress import duration
+from dlcore.console.numbers import metric, short, with_error
+from dlcore.console.progress import duration
 from dlcore.report.sections import machine_of
+from dlcore.runs import Records, TestRecord
 
 
 class Card(NamedTuple):
@@ -17,20 +17,24 @@ class Card(NamedTuple):
     note: str = ""
 
 
-def cards(contents: Contents) -> Iterator[Card]:
+def cards(records: Records) -> Iterator[Card]:
     """The summary: result on the test set, choice, time and machine."""
-    test, chosen = contents.test, contents.chosen
-    if test:
-        errors, found = test.get("standard_error") or {}, {**(test.get("metrics") or {}), "loss": test.get("loss")}
-        name = next(iter(found))
-        count = f"{short(test.get('n'))} examples, opened once"
-        yield Card(f"test {name}", metric(name, found[name], errors.get(name)), count)
-    if chosen is not None and chosen.best is not None:
-        best = chosen.best
-        loss = with_error(chosen.mean[best], chosen.standard_error[best])
+    chosen, setup = records.chosen, records.setup
+    if records.test:
+        yield from _result(records.test)
+    if chosen and chosen.best is not None:
+        best = setup.configuration if setup else chosen.best
+        loss = with_error(chosen.study.mean[best], chosen.study.standard_error[best])
         yield Card("validation loss", loss, f"best of {len(chosen.space)} configurations")
         for path, value in chosen.space[best].items():
             yield Card(path.rpartition(".")[2].replace("_", " "), short(value), path)
-    if contents.seconds is not None:
-        machine = machine_of(contents.environment) if contents.environment else ""
-        yield Card("time", duration(contents.seconds), machine)
+    machine = machine_of(records.environment) if records.environment else ""
+    yield Card("time", duration(records.status.seconds), machine)
+
+
+def _result(test: TestRecord) -> Iterator[Card]:
+    """The first metric, and the second where it tells another story, each beside the best constant prediction."""
+    for i, (name, value) in enumerate(list((test.metrics or {"loss": test.loss}).items())[:2]):
+        constant = f"; a constant prediction: {metric(name, test.baseline[name])}" if name in test.baseline else ""
+        note = f"{short(test.n)} examples, opened once{constant}" if i == 0 else constant.removeprefix("; ")
+        yield Card(f"test {name}", metric(name, value, test.standard_error.get(name)), note)

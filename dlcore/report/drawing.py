@@ -1,100 +1,100 @@
-"""Which figures belong to the contents of a run folder."""
+"""Which figures belong to the records of a run folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from dlcore.report import figures, prediction_figures, sweep_figures
-from dlcore.report.contents import Arrays, Contents, Sweep
+from dlcore import figures
+from dlcore.data import Examples
+from dlcore.runs import DataRecord, Records, SanityRecord, SweepRecord, TestRecord, TrainingRecord
 
 
 class Drawing(NamedTuple):
-    """A figure with its file name, the section of the report where it belongs and what it shows."""
+    """A figure, not drawn yet, with its file name, the section of the report where it belongs and what it shows."""
 
     name: str
     section: str
     caption: str
-    figure: Any
+    draw: Callable[[], Any]
 
 
-def drawings(contents: Contents) -> Iterator[Drawing]:
-    """All figures that the contents allow for, in the order of the recipe's steps."""
-    yield from _sanity(contents.sanity_curves)
-    for name, found in (("coarse", contents.coarse), ("refined", contents.refined)):
-        if found:
-            yield from _sweep(name, found)
-    if contents.history:
-        yield from _training(contents.history, (contents.training or {}).get("best_epoch"))
-    if contents.predictions:
-        yield from _test(contents)
-
-
-def metrics(history: Arrays) -> list[str]:
-    """The names of the metrics in a saved history."""
-    start = "validation_metrics."
-    return [name.removeprefix(start) for name in history if name.startswith(start)]
-
-
-def _sanity(curves: Arrays) -> Iterator[Drawing]:
-    def by_size(name):
-        return {int(key.rpartition("_")[2]): values for key, values in curves.items() if key.startswith(f"{name}_")}
-
-    if by_size("loss"):
-        figure = figures.overfit_curves(by_size("loss"), by_size("accuracy"))
-        yield Drawing("overfit", "sanity", "Learning a few examples by heart: the loss must reach 0.", figure)
-
-
-def _sweep(name: str, sweep: Sweep) -> Iterator[Drawing]:
-    if not sweep.axes:
-        return
-    table = sweep_figures.lay_out(sweep.axes, sweep.space, sweep.mean)
-    curves = sweep_figures.sweep_curves(table, sweep.mean, sweep.standard_error, sweep.best, sweep.alike)
-    caption = (
-        "Lowest validation loss, mean and standard error over the seeds. Thick ring: the best; "
-        "band and thin rings: within one standard error of it."
-    )
-    yield Drawing(f"{name}_curves", name, caption, curves)
-    if table.row_path:
-        figure = sweep_figures.sweep_map(table, sweep.mean, sweep.best, sweep.alike)
-        caption = "The same numbers as a map. Frame: the best; dots: within one standard error of it."
-        yield Drawing(f"{name}_map", name, caption, figure)
-    if "validation_loss" in sweep.arrays:
-        figure = sweep_figures.sweep_histories(table, sweep.arrays["validation_loss"], sweep.best)
-        yield Drawing(f"{name}_histories", name, "Learning curves of all configurations, mean over the seeds.", figure)
-
-
-def _training(history: Arrays, best_epoch: int | None) -> Iterator[Drawing]:
-    if not np.size(history["train_loss"]):
-        return
-    losses = (history["running_loss"], history["train_loss"], history["validation_loss"])
-    caption = "Loss without the penalty: while learning, and at the end of each epoch in evaluation mode."
-    yield Drawing("loss", "training", caption, figures.loss_curves(*losses, best_epoch))
-    for name in metrics(history):
-        pair = (history[f"train_metrics.{name}"], history[f"validation_metrics.{name}"])
-        caption = f"{name.capitalize()} at the end of each epoch."
-        yield Drawing(name, "training", caption, figures.metric_curves(*pair, name, best_epoch))
-    steps = (history["learning_rate"], history["gradient_norm"], history["update_ratio"])
-    caption = "Last step of each epoch. An update of about 1/1000 of the parameters is usual."
-    yield Drawing("steps", "training", caption, figures.step_curves(*steps))
-
-
-def _test(contents: Contents) -> Iterator[Drawing]:
-    arrays, classes, data = contents.predictions, contents.classes, contents.data or {}
-    if "confusion" in arrays:
-        names = classes or [str(i) for i in range(len(arrays["confusion"]))]
+def drawings(records: Records) -> Iterator[Drawing]:
+    """All figures that the records allow for, in the order of the recipe's steps."""
+    if records.data and records.data.counts is not None:
+        yield _balance(records.data)
+    if records.data and records.data.shown:
+        yield _pictures(records.data, records.data.shown)
+    if records.data and records.data.summaries:
+        draw = partial(figures.distributions, records.data.summaries)
         yield Drawing(
-            "confusion", "test", "Rows: what it is; columns: what was predicted.",
-            prediction_figures.confusion_matrix(arrays["confusion"], names),
-        )  # fmt: skip
-    if data.get("image_shape") and len(arrays.get("wrong_x", ())):
-        truth, predicted = named(arrays["wrong_y"], classes), named(arrays["wrong_prediction"], classes)
-        figure = prediction_figures.wrong_predictions(
-            arrays["wrong_x"], truth, predicted, arrays["wrong_probability"], data["image_shape"]
+            "distributions", "data", "How the values of the first columns are spread in the training part.", draw
         )
-        yield Drawing("wrong", "test", "Wrong predictions, the surest first, with their probability.", figure)
+    if records.sanity and records.sanity.rungs:
+        yield _ladder(records.sanity)
+    for sweep in records.sweeps:
+        yield from _sweep(sweep)
+    if records.training and records.training.epochs:
+        yield from _training(records.training)
+    if records.test:
+        yield from _test(records.test, records.data)
 
 
-def named(labels: Any, classes: list[str]) -> list[str]:
-    """The names of class numbers, or the numbers where there are none."""
-    return [classes[int(i)] if 0 <= int(i) < len(classes) else str(int(i)) for i in labels]
+def _balance(data: DataRecord) -> Drawing:
+    draw = partial(figures.class_balance, data.counts, data.classes)
+    return Drawing("balance", "data", "Training examples of every class.", draw)
+
+
+def _pictures(data: DataRecord, shown: Examples) -> Drawing:
+    draw = partial(figures.image_grid, shown.x, data.named(shown.y) if data.classes else None, data.image_shape or ())
+    return Drawing("examples", "data", "A few training examples.", draw)
+
+
+def _ladder(sanity: SanityRecord) -> Drawing:
+    loss = {rung.examples: rung.loss for rung in sanity.rungs}
+    accuracy = {rung.examples: rung.accuracy for rung in sanity.rungs if rung.accuracy is not None}
+    caption = "Learning a few examples by heart: the loss must reach 0."
+    return Drawing("overfit", "sanity", caption, partial(figures.ladder, loss, accuracy))
+
+
+def _sweep(sweep: SweepRecord) -> Iterator[Drawing]:
+    study, key = sweep.study, f"sweep_{sweep.number}"
+    varied = sum(len(values) > 1 for values in sweep.axes.values())
+    if varied:
+        caption = (
+            "Lowest validation loss, mean and standard error over the seeds. Thick ring: the best; "
+            "band and thin rings: within one standard error of it."
+        )
+        yield Drawing(f"{sweep.name}_curves", key, caption, partial(figures.sweep_curves, study))
+    if varied > 1:
+        caption = "The same numbers as a map. Frame: the best; dots: within one standard error of it."
+        yield Drawing(f"{sweep.name}_map", key, caption, partial(figures.sweep_map, study))
+    if sweep.axes:
+        caption = "Learning curves of all configurations, mean over the seeds."
+        yield Drawing(f"{sweep.name}_histories", key, caption, partial(figures.sweep_histories, study))
+
+
+def _training(training: TrainingRecord) -> Iterator[Drawing]:
+    history, best = training.history, training.best_epoch or None
+    caption = "Loss without the penalty: while learning, and at the end of each epoch in evaluation mode."
+    yield Drawing("loss", "training", caption, partial(figures.loss_curves, history, best))
+    for name in history.validation_metrics:
+        caption = f"{name.capitalize()} at the end of each epoch."
+        yield Drawing(name, "training", caption, partial(figures.metric_curves, history, name, best))
+    caption = "Last step of each epoch. An update of about 1/1000 of the parameters is usual."
+    yield Drawing("steps", "training", caption, partial(figures.step_curves, history))
+
+
+def _test(test: TestRecord, data: DataRecord | None) -> Iterator[Drawing]:
+    if test.confusion is not None:
+        names = data.classes if data else [str(i) for i in range(len(test.confusion))]
+        caption = "Rows: what it is; columns: what was predicted."
+        yield Drawing("confusion", "test", caption, partial(figures.confusion, test.confusion, names))
+    found = test.mistakes
+    if found and found.x is not None and len(found.y) and data and data.image_shape:
+        named = data.named(found.y), data.named(found.prediction)
+        draw = partial(figures.wrong_predictions, found.x, *named, found.probability, data.image_shape)
+        yield Drawing("wrong", "test", "Wrong predictions, the surest first, with their probability.", draw)
+    if test.values:
+        name = data.target if data else ""
+        draw = partial(figures.predictions, test.values.y, test.values.prediction, name)
+        yield Drawing("predictions", "test", "Test examples: on the line the prediction is right.", draw)

@@ -1,4 +1,4 @@
-"""``report.html``: one file with everything in it, drawn from the saved pieces of a run folder alone."""
+"""``report.html``: one file with everything in it, drawn from the records of a run folder alone."""
 
 import base64
 import importlib.resources
@@ -7,12 +7,12 @@ import os
 import pathlib
 from typing import Any, NamedTuple
 
+from dlcore.console import interrupts
+from dlcore.console.numbers import when
 from dlcore.report.cards import cards
-from dlcore.report.contents import Contents, read
 from dlcore.report.drawing import Drawing, drawings
-from dlcore.report.folder import replace_file
-from dlcore.report.numbers import when
 from dlcore.report.sections import sections, verdict
+from dlcore.runs import Records, one_line, read, replace_file
 
 _TEMPLATE = "report.html.jinja"
 
@@ -25,54 +25,39 @@ class Picture(NamedTuple):
     svg: str
 
 
-def build(folder: str | os.PathLike[str]) -> pathlib.Path:
-    """Draw ``figures/*.png`` and ``report.html`` of a run folder; the path of the page.
+class UndrawnError(RuntimeError):
+    """Figures that could not be drawn; the page was written without them, and says so."""
 
-    Needs no training and no network; the same pieces give the same bytes. Raises ValueError where ``folder`` is no
-    run folder or a piece of it is damaged.
+
+def build(folder: str | os.PathLike[str], figures: bool = True) -> pathlib.Path:
+    """Draw ``figures/*.png`` and ``report.html`` of a run folder; the path of the page. ``figures``: or only the page.
+
+    Needs no training and no network; the same records give the same bytes. Raises ValueError where ``folder`` is no
+    run folder or a record is damaged, and ``UndrawnError``, with the page written, where a figure fails.
     """
-    contents = read(folder)
-    (contents.folder / "figures").mkdir(exist_ok=True)
+    records = read(folder)
     pictures: dict[str, list[Picture]] = {}
-    for drawing in drawings(contents):
-        _save_png(contents.folder / "figures" / f"{drawing.name}.png", drawing.figure)
-        pictures.setdefault(drawing.section, []).append(_picture(drawing))
-    page = _render(contents, pictures).encode()
-    target = contents.folder / "report.html"
+    failures: dict[str, str] = {}
+    for drawing in drawings(records) if figures else ():
+        interrupts.check()
+        try:
+            pictures.setdefault(drawing.section, []).append(_draw(drawing, records.folder))
+        except Exception as error:  # of a picture: nothing that was computed depends on it
+            failures[drawing.name] = one_line(error)
+    page = _render(records, pictures, failures, figures).encode()
+    target = records.folder / "report.html"
     replace_file(target, lambda file: file.write(page))
+    if failures:
+        raise UndrawnError("; ".join(f"figure {name}: {why}" for name, why in failures.items()))
     return target
 
 
-def _render(contents: Contents, pictures: dict[str, list[Picture]]) -> str:
-    import jinja2
-
-    source = importlib.resources.files("dlcore.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
-    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(source)
-    return page.render(
-        name=contents.name,
-        subtitle=_subtitle(contents),
-        notice=_notice(contents),
-        cards=list(cards(contents)),
-        verdict=verdict(contents.verdict) if contents.verdict else None,
-        sections=[(section, pictures.get(section.key, [])) for section in sections(contents)],
-    )
-
-
-def _subtitle(contents: Contents) -> str:
-    data, environment = contents.data, contents.environment or {}
-    about = f"{data['task']}, {data['examples']} examples" if data else "a run of the recipe"
-    return f"{about} · {when(environment['time'])}" if "time" in environment else about
-
-
-def _notice(contents: Contents) -> tuple[str, str] | None:
-    if contents.complete:
-        return None
-    opened = "" if contents.test else "; the test set was not opened"
-    return "interrupted", f"this run did not come to its end. Below is what was done{opened}."
-
-
-def _picture(drawing: Drawing) -> Picture:
-    return Picture(drawing.name, drawing.caption, base64.b64encode(_svg(drawing.figure)).decode())
+def _draw(drawing: Drawing, folder: pathlib.Path) -> Picture:
+    figure = drawing.draw()
+    png = folder / "figures" / f"{drawing.name}.png"
+    png.parent.mkdir(exist_ok=True)
+    replace_file(png, lambda file: figure.savefig(file, format="png"))
+    return Picture(drawing.name, drawing.caption, base64.b64encode(_svg(figure)).decode())
 
 
 def _svg(figure: Any) -> bytes:
@@ -84,5 +69,35 @@ def _svg(figure: Any) -> bytes:
     return file.getvalue()
 
 
-def _save_png(path: pathlib.Path, figure: Any) -> None:
-    replace_file(path, lambda file: figure.savefig(file, format="png"))
+def _render(records: Records, pictures: dict[str, list[Picture]], failures: dict[str, str], drawn: bool) -> str:
+    import jinja2
+
+    source = importlib.resources.files("dlcore.report").joinpath(_TEMPLATE).read_text(encoding="utf-8")
+    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(source)
+    return page.render(
+        name=records.name,
+        subtitle=_subtitle(records),
+        notices=[*_notices(records, drawn), *((f"figure {name}", why) for name, why in failures.items())],
+        cards=list(cards(records)),
+        verdict=verdict(records.verdict.verdict) if records.verdict else None,
+        sections=[(section, pictures.get(section.key, [])) for section in sections(records)],
+    )
+
+
+def _subtitle(records: Records) -> str:
+    data = records.data
+    about = f"{data.task}, {data.examples} examples" if data else "a run of the recipe"
+    return f"{about} · {when(records.status.started)}"
+
+
+def _notices(records: Records, drawn: bool) -> list[tuple[str, str]]:
+    """What the page says of a run that did not come to its end, or of itself where it has no figures."""
+    status = records.status
+    opened = "" if records.test else "; the test set was not opened"
+    words = [] if drawn else [("without figures", "they are drawn by dlcore report and the folder's name.")]
+    if records.complete:
+        return words
+    if status.failure:
+        return [("failed", f"in the step {status.step}: {status.failure}{opened}."), *words]
+    kind = "not finished" if status.status == "running" else "interrupted"
+    return [(kind, f"this run did not come to its end. Below is what was done{opened}."), *words]

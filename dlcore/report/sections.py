@@ -5,9 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcore.report.contents import Contents, Json, Sweep, number
-from dlcore.report.drawing import metrics, named
-from dlcore.report.numbers import (
+from dlcore.console.numbers import (
     MISSING,
     TIMES,
     fixed,
@@ -20,12 +18,27 @@ from dlcore.report.numbers import (
     when,
     with_error,
 )
-from dlcore.report.progress import duration
+from dlcore.console.progress import duration
+from dlcore.data import Summary
+from dlcore.diagnosis import Verdict
+from dlcore.runs import (
+    DataRecord,
+    EnvironmentRecord,
+    Mistakes,
+    RecipeRecord,
+    Records,
+    SanityRecord,
+    SetupRecord,
+    SweepRecord,
+    TestRecord,
+    TrainingRecord,
+)
+from dlcore.tree import configured
 
-_GOOD = {"ideal", "as expected", "memorised"}
-_BAD = {"diverged", "not finite", "error", "softmax applied twice", "not memorised", "wrong reduction"}
 _CONFIGURATIONS = 10  # rows of a sweep's table
 _FEATURES = 6  # shown of a wrong prediction that is no image
+_WORDS = 3  # of a column
+_CLASSES = 20  # whose names are listed
 
 
 class Table(NamedTuple):
@@ -59,82 +72,98 @@ class Section(NamedTuple):
     text: str = ""
 
 
-def sections(contents: Contents) -> Iterator[Section]:
-    """The sections whose pieces are there."""
-    if contents.data:
-        yield _data(contents.data)
-    if contents.sanity:
-        yield _sanity(contents.sanity)
-    for key, title, found in (
-        ("coarse", "Tuning, coarse", contents.coarse),
-        ("refined", "Tuning, refined", contents.refined),
-    ):
-        if found:
-            yield _sweep(key, title, found)
-    if contents.training:
-        yield _training(contents, contents.training)
-    if contents.verdict:
-        yield Section("verdict", "Verdict", findings=[verdict(contents.verdict)])
-    if contents.test:
-        yield _test(contents, contents.test)
-    if contents.environment:
-        yield _environment(contents.environment)
-    yield _setup(contents.config)
+def sections(records: Records) -> Iterator[Section]:
+    """The sections whose records are there."""
+    if records.data:
+        yield _data(records.data)
+    if records.sanity:
+        yield _sanity(records.sanity)
+    for sweep in records.sweeps:
+        yield _sweep(sweep)
+    if records.training:
+        yield _training(records.training)
+    if records.verdict:
+        yield Section("verdict", "Verdict", findings=[verdict(records.verdict.verdict)])
+    if records.test:
+        yield _test(records.test, records.data)
+    if records.environment:
+        yield _environment(records.environment)
+    if records.recipe or records.setup:
+        yield _setup(records.recipe, records.setup)
 
 
-def verdict(found: Json) -> Finding:
-    """A saved verdict with its tone."""
-    kind = str(found["kind"])
-    tone = "good" if kind in _GOOD else "bad" if kind in _BAD else "warning"
-    return Finding(tone, kind, found["reason"], found.get("evidence") or (), found.get("try_next") or ())
+def verdict(found: Verdict) -> Finding:
+    """A verdict as a finding."""
+    return Finding(found.severity, found.kind, found.reason, found.evidence, found.try_next)
 
 
-def _data(data: Json) -> Section:
-    classes, features = data.get("classes") or [], data.get("features")
-    n = len(features) if isinstance(features, list) else features
-    shape = data.get("image_shape")
+def _data(data: DataRecord) -> Section:
+    shape = f", images of {f' {TIMES} '.join(map(str, data.image_shape))}" if data.image_shape else ""
+    more = " …" * (len(data.classes) > _CLASSES)
     facts = [
-        ("name", data["name"]),
-        ("task", data["task"]),
-        ("examples", _sizes(data)),
-        ("features", f"{short(n)}, images of {f' {TIMES} '.join(map(str, shape))}" if shape else short(n)),
+        ("name", data.name),
+        ("task", data.task),
+        ("target", data.target),
+        ("examples", f"{grouped(data.examples)}: {_sizes(data)}"),
+        ("features", short(data.width) + shape),
+        ("classes", f"{len(data.classes)}: {', '.join(data.classes[:_CLASSES])}{more}" if data.classes else ""),
+        ("source", data.source),
+        ("license", data.license),
     ]
-    if classes:
-        facts.append(("classes", f"{len(classes)}: {', '.join(map(str, classes[:20]))}{' …' * (len(classes) > 20)}"))
-    facts += [(name, str(data[name])) for name in ("source", "licence") if data.get(name)]
-    found = [
-        Finding("bad" if f["severity"] == "error" else "warning", f["kind"], f["message"])
-        for f in data.get("findings") or []
+    tones = {"error": "bad", "warning": "warning", "note": "good"}
+    found = [Finding(tones[f.severity], f.kind, f.message) for f in data.findings]
+    found = found or [Finding("good", "checked", "nothing conspicuous was found")]
+    tables = [_summaries(data.summaries)] if data.summaries else []
+    if data.sample:
+        tables.append(_rows("A few examples", [], [[] for _ in data.sample], data.sample))
+    return Section("data", "Data", [fact for fact in facts if fact[1]], found, tables)
+
+
+def _summaries(summaries: Sequence[Summary]) -> Table:
+    rows = [
+        [s.name, short(s.missing), short(s.different), *(short(v, 3) for v in (s.low, s.mean, s.high)), _common(s)]
+        for s in summaries
     ]
-    return Section("data", "Data", facts, found or [Finding("good", "checked", "nothing conspicuous was found")])
+    columns = ("column", "missing", "different", "lowest", "mean", "highest", "most frequent")
+    return _filled(Table(f"Columns in the training part: {len(rows)}", columns, rows, folded=True))
 
 
-def _sizes(data: Json) -> str:
-    parts = [f"{grouped(data[name])} {name}" for name in ("train", "validation", "test") if name in data]
-    return f"{grouped(data['examples'])}: {', '.join(parts)}"
+def _common(summary: Summary) -> str:
+    shown = zip(summary.words[:_WORDS], summary.counts, strict=False)
+    return ", ".join(f"{word} ({count})" for word, count in shown) or MISSING
 
 
-def _sanity(sanity: Json) -> Section:
+def _rows(caption: str, columns: list[str], left: list[list[str]], cells: Sequence[dict[str, str]]) -> Table:
+    """Rows of a table, its first columns behind the ``left`` ones."""
+    names = list(cells[0])[: _FEATURES + 1]
+    rows = [[*first, *(row[name] or MISSING for name in names)] for first, row in zip(left, cells, strict=True)]
+    return Table(caption, [*columns, *names], rows, left=2 if columns else 0, folded=not columns)
+
+
+def _sizes(data: DataRecord) -> str:
+    parts = {"training": data.train, "validation": data.validation, "test": data.test}
+    return ", ".join(f"{grouped(n)} {name}" for name, n in parts.items())
+
+
+def _sanity(sanity: SanityRecord) -> Section:
     facts = [
-        ("loss before training", short(sanity["initial_loss"])),
-        ("expected", f"{sanity.get('expected_name', '')} = {short(sanity['expected'])}"),
+        ("loss before training", short(sanity.initial_loss)),
+        ("expected", f"{sanity.expected_name} = {short(sanity.expected)}"),
     ]
-    found = [verdict(sanity["verdict"])] if sanity.get("verdict") else []
-    rungs = sanity.get("overfit") or []
     rows = [
         [
-            short(rung["examples"]),
-            short(rung.get("epochs")),
-            fixed(rung["final_loss"]),
-            percent(rung.get("final_accuracy")),
-            (rung.get("verdict") or {}).get("kind", MISSING),
+            short(rung.examples),
+            short(len(rung.loss)),
+            fixed(rung.loss[-1]),
+            MISSING if rung.accuracy is None else percent(rung.accuracy[-1]),
+            rung.verdict.kind if rung.verdict else MISSING,
         ]
-        for rung in rungs
+        for rung in sanity.rungs
     ]
-    wrong = [verdict(rung["verdict"]) for rung in rungs if rung.get("verdict")]
-    columns = ("examples", "epochs", "loss", "accuracy", "verdict")
-    tables = [_filled(Table("", columns, rows, left=0))] if rows else []
-    return Section("sanity", "Sanity", facts, found + [v for v in wrong if v.tone != "good"], tables)
+    wrong = [r.verdict for r in sanity.rungs if r.verdict and r.verdict.severity != "good"]
+    found = [verdict(v) for v in (sanity.verdict, *wrong) if v]
+    tables = [_filled(Table("", ("examples", "epochs", "loss", "accuracy", "verdict"), rows, left=0))] if rows else []
+    return Section("sanity", "Sanity", facts, found, tables)
 
 
 def _filled(table: Table) -> Table:
@@ -143,148 +172,129 @@ def _filled(table: Table) -> Table:
     return table._replace(columns=[table.columns[j] for j in kept], rows=[[row[j] for j in kept] for row in table.rows])
 
 
-def _sweep(key: str, title: str, sweep: Sweep) -> Section:
-    facts, space = sweep.facts, sweep.space
-    runs = f"{len(space)} configurations {TIMES} {short(facts.get('seeds'))} seeds"
-    about = [("trainings", f"{short(facts.get('trainings'))} ({runs})")]
-    if "seconds" in facts:
-        about.append(("time", _pace(number(facts["seconds"]), facts.get("trainings"))))
-    about.append(("compilations", short(facts.get("compilations"))))
-    about += [("plan", str(facts["plan"]))] if facts.get("plan") else []
-    warnings = [Finding("warning", "edge of the range", line) for line in facts.get("warnings") or []]
-    if sweep.best is None:
-        warnings.append(Finding("bad", "diverged", "no configuration was trained without divergence"))
-    return Section(key, title, about, warnings, [_configurations(sweep)])
-
-
-def _pace(seconds: float, trainings: Any) -> str:
-    each = f", {short(1e3 * seconds / trainings, 3)} ms each" if trainings else ""
-    return duration(seconds) + each
-
-
-def _configurations(sweep: Sweep) -> Table:
-    paths, seeds = list(sweep.axes), sweep.facts.get("seeds", 1)
-    accuracy = sweep.arrays.get("accuracy")
-    columns = ["", *paths, "validation loss", *(["accuracy"] if accuracy is not None else []), "diverged"]
-    rows, digits = [], None if sweep.best is None else places(sweep.standard_error[sweep.best])
-    for i in sweep.order[:_CONFIGURATIONS]:
-        mark = "best" if i == sweep.best else "≈" if i in sweep.alike else ""
-        loss = with_error(sweep.mean[i], sweep.standard_error[i], digits) if np.isfinite(sweep.mean[i]) else MISSING
-        share = [] if accuracy is None else [percent(np.mean(accuracy[i]))]
-        lost = f"{sweep.diverged[i]} of {seeds}" if sweep.diverged[i] else "0"
-        rows.append([mark, *(short(sweep.space[i].get(path)) for path in paths), loss, *share, lost])
-    shown = f"The best {len(rows)} of {len(sweep.space)}" if len(rows) < len(sweep.space) else f"All {len(rows)}"
-    return Table(f"{shown}, mean ± standard error; ≈: within one standard error of the best", columns, rows)
-
-
-def _training(contents: Contents, training: Json) -> Section:
-    epochs, best, history = training.get("epochs"), training.get("best_epoch"), contents.history
+def _sweep(sweep: SweepRecord) -> Section:
+    configurations, seeds = sweep.study.loss.shape
+    trainings = configurations * seeds
     facts = [
-        ("ending", str(training.get("ending"))),
-        ("epochs", f"{short(epochs)}, the best is epoch {short(best)}"),
-        ("parameters", short(training.get("parameters"))),
-        ("time", duration(number(training["seconds"])) if "seconds" in training else MISSING),
+        ("trainings", f"{short(trainings)} ({configurations} configurations {TIMES} {seeds} seeds)"),
+        ("time", f"{duration(sweep.seconds)}, {duration(sweep.seconds / trainings)} each"),
+        ("compilations", short(sweep.compilations)),
+        ("plan", sweep.plan),
     ]
-    n = len(history.get("train_loss", ()))
-    kept = [(word, e) for word, e in (("best", best), ("last", epochs)) if isinstance(e, int) and 0 < e <= n]
-    columns, rows = ["epoch", "number", "training loss", "validation loss"], []
-    names = metrics(history)
-    columns += [f"{part} {name}" for name in names for part in ("training", "validation")]
-    for word, epoch in kept:
-        values = [fixed(history[f"{part}_loss"][epoch - 1]) for part in ("train", "validation")]
-        parts = [(name, f"{part}_metrics.{name}") for name in names for part in ("train", "validation")]
-        values += [metric(name, history[key][epoch - 1]) for name, key in parts]
-        rows.append([word, short(epoch), *values])
+    if sweep.best is None:
+        found = [Finding("bad", "diverged", "no configuration was trained without divergence")]
+    else:
+        found = [Finding("warning", "edge of the range", line) for line in sweep.study.warnings]
+    return Section(f"sweep_{sweep.number}", f"Tuning, {sweep.name}", facts, found, [_configurations(sweep)])
+
+
+def _configurations(sweep: SweepRecord) -> Table:
+    study, best, alike, paths = sweep.study, sweep.best, sweep.alike, list(sweep.axes)
+    mean, error, lost, seeds = study.mean, study.standard_error, study.diverged.sum(1), study.loss.shape[1]
+    accurate = "accuracy" in study.rows.history.validation_metrics
+    right = study.metric("accuracy").mean(1) if accurate else mean
+    digits = None if best is None else places(float(error[best]))
+    rows = []
+    for i in study.order[:_CONFIGURATIONS]:
+        mark = "best" if i == best else "≈" if i in alike else ""
+        loss = with_error(mean[i], error[i], digits) if np.isfinite(mean[i]) else MISSING
+        share = [percent(right[i])] * accurate
+        values = [short(study.space[i].get(path)) for path in paths]
+        rows.append([mark, *values, loss, *share, f"{lost[i]} of {seeds}" if lost[i] else "0"])
+    shown = f"The best {len(rows)} of {len(mean)}" if len(rows) < len(mean) else f"All {len(rows)}"
+    caption = f"{shown}, mean ± standard error; ≈: within one standard error of the best"
+    return Table(caption, ["", *paths, "validation loss", *["accuracy"] * accurate, "diverged"], rows)
+
+
+def _training(training: TrainingRecord) -> Section:
+    best, epochs, h = training.best_epoch, training.epochs, training.history
+    facts = [
+        ("ending", training.ending),
+        ("epochs", f"{short(epochs)}, the best is epoch {short(best)}" if best else short(epochs)),
+        ("parameters", short(training.parameters)),
+        ("time", duration(training.seconds)),
+    ]
+    names = list(h.validation_metrics)
+    pairs = [(h.train_metrics[name], h.validation_metrics[name]) for name in names]
+    rows = []
+    for word, i in (("best", best - 1), ("last", epochs - 1)):
+        if i >= 0:
+            losses = [fixed(h.train_loss[i]), fixed(h.validation_loss[i])]
+            measured = [metric(name, part[i]) for name, pair in zip(names, pairs, strict=True) for part in pair]
+            rows.append([word, short(i + 1), *losses, *measured])
+    kinds = ["loss", *names]
+    columns = ["epoch", "number", *(f"{part} {name}" for name in kinds for part in ("training", "validation"))]
     return Section("training", "Training", facts, tables=[Table("", columns, rows)] if rows else [])
 
 
-def _test(contents: Contents, test: Json) -> Section:
-    errors = test.get("standard_error") or {}
+def _test(test: TestRecord, data: DataRecord | None) -> Section:
     facts = [
-        ("opened", f"once, {when(test['opened'])}" if test.get("opened") else MISSING),
-        ("reason", str(test.get("reason", MISSING))),
-        ("examples", short(test.get("n"))),
-        ("loss", short(test.get("loss"))),
+        ("opened", f"once, {when(test.opened)}"),
+        ("reason", test.reason),
+        ("examples", short(test.n)),
+        ("loss", short(test.loss)),
     ]
-    facts += [(name, metric(name, value, errors.get(name))) for name, value in (test.get("metrics") or {}).items()]
-    arrays, classes, tables = contents.predictions, contents.classes, []
-    if "confusion" in arrays:
-        tables.append(_by_class(arrays["confusion"], classes))
-    if len(arrays.get("wrong_x", ())) and not (contents.data or {}).get("image_shape"):
-        tables.append(_wrong(contents))
+    rows = [
+        [name, metric(name, value, test.standard_error.get(name)), metric(name, test.baseline.get(name))]
+        for name, value in test.metrics.items()
+    ]
+    tables = [Table("", ("", "test", "best constant prediction"), rows)] if rows else []
+    if test.confusion is not None:
+        tables.append(_by_class(test.confusion, data))
+    if test.mistakes and test.mistakes.cells and data:
+        tables.append(_mistakes(test.mistakes, data))
     return Section("test", "Test", facts, tables=tables)
 
 
-def _by_class(confusion: np.ndarray, classes: list[str]) -> Table:
-    names, right = named(range(len(confusion)), classes), np.diag(confusion)
+def _by_class(confusion: np.ndarray, data: DataRecord | None) -> Table:
+    numbers, right = range(len(confusion)), np.diag(confusion)
+    names = data.named(numbers) if data else [str(i) for i in numbers]
     true, predicted = confusion.sum(1), confusion.sum(0)
-    rows = [
-        [names[i], short(int(true[i])), _share(right[i], predicted[i]), _share(right[i], true[i])]
-        for i in range(len(confusion))
-    ]
-    return Table("By class", ("class", "examples", "precision", "recall"), rows, folded=True)
+    rows = [[names[i], short(int(true[i])), _share(right[i], predicted[i]), _share(right[i], true[i])] for i in numbers]
+    return Table("By class", ("class", "examples", "precision", "recall"), rows, folded=len(rows) > 3)
 
 
 def _share(part: int, whole: int) -> str:
     return percent(part / whole) if whole else MISSING
 
 
-def _wrong(contents: Contents) -> Table:
-    arrays, classes, data = contents.predictions, contents.classes, contents.data or {}
-    x = np.asarray(arrays["wrong_x"]).reshape(len(arrays["wrong_x"]), -1)
-    features = data.get("features")
-    names = features if isinstance(features, list) else [f"x[{i}]" for i in range(x.shape[1])]
-    columns = ["predicted", "truth", "probability", *names[:_FEATURES]]
-    pairs = zip(named(arrays["wrong_prediction"], classes), named(arrays["wrong_y"], classes), strict=True)
-    rows = [
-        [said, is_, percent(p), *(short(float(v), 3) for v in row[:_FEATURES])]
-        for (said, is_), p, row in zip(pairs, arrays["wrong_probability"], x, strict=True)
-    ]
-    return Table("Wrong predictions, the surest first", columns, rows, left=2)
+def _mistakes(found: Mistakes, data: DataRecord) -> Table:
+    named = zip(data.named(found.prediction), data.named(found.y), found.probability, strict=True)
+    left = [[said, is_, percent(p)] for said, is_, p in named]
+    return _rows("Wrong predictions, the surest first", ["predicted", "truth", "probability"], left, found.cells)
 
 
-def _environment(environment: Json) -> Section:
-    device, machine = environment.get("device") or {}, environment.get("machine") or {}
-    precision, git = environment.get("precision") or {}, environment.get("git")
-    versions = environment.get("versions") or {}
+def _environment(e: EnvironmentRecord) -> Section:
     facts = [
-        ("started", when(environment.get("time", MISSING))),
-        (
-            "device",
-            f"{short(device.get('count'))} {TIMES} {device.get('kind', MISSING)} ({device.get('platform', MISSING)})",
-        ),
-        ("machine", machine_of(environment)),
-        ("system", str(machine.get("system", MISSING))),
-        ("precision", f"{'64' if precision.get('x64') else '32'} bit, products: {precision.get('matmul', 'default')}"),
-        ("versions", ", ".join(f"{name} {version}" for name, version in versions.items())),
+        ("started", when(e.time)),
+        ("device", f"{e.devices} {TIMES} {e.device} ({e.platform})"),
+        ("machine", machine_of(e)),
+        ("system", e.system),
+        ("precision", f"{'64' if e.x64 else '32'} bit, products: {e.matmul}"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in e.versions.items())),
+        ("git revision", f"{e.revision}{', with changes' * e.changed}" if e.revision else ""),
     ]
-    if git:
-        facts.append(("git revision", f"{git['revision']}{', with changes' if git.get('changed') else ''}"))
-    return Section("environment", "Environment", facts)
+    return Section("environment", "Environment", [fact for fact in facts if fact[1]])
 
 
-def machine_of(environment: Json) -> str:
+def machine_of(e: EnvironmentRecord) -> str:
     """Processor, cores and memory in a line."""
-    machine = environment.get("machine") or {}
-    cores = machine.get("cores")
-    return f"{machine.get('processor') or 'processor'}, {short(cores)} cores, {memory(machine.get('memory'))}"
+    return f"{e.processor or 'processor'}, {short(e.cores)} cores, {memory(e.memory)}"
 
 
-def _setup(config: Json) -> Section:
-    rows = [[path, short(value, 6)] for path, value in _flat(config.get("setup") or {})]
-    recipe = [[path, short(value, 6)] for path, value in _flat(config.get("recipe") or {})]
-    tables = [Table("Every value by its path", ("path", "value"), rows, left=2, folded=True)] if rows else []
-    tables += [Table("Options of the recipe", ("option", "value"), recipe, left=2, folded=True)] if recipe else []
-    return Section("setup", "Set-up", tables=tables, text=config.get("setup_text") or "")
+def _setup(recipe: RecipeRecord | None, setup: SetupRecord | None) -> Section:
+    tables = []
+    if setup:
+        rows = _rows_of(setup.setup)
+        tables.append(Table("Every value by its path", ("path", "value"), rows, left=2, folded=True))
+    if recipe:
+        rows = [["data", recipe.data], *_rows_of(recipe.options)]
+        tables.append(Table("Options of the recipe", ("option", "value"), rows, left=2, folded=True))
+    return Section("setup", "Set-up", tables=tables, text=setup.text if setup else "")
 
 
-def _flat(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            where = path if key.startswith("$") else f"{path}.{key}" if path else key
-            yield from _flat(value, where)
-    elif isinstance(node, list) and any(isinstance(item, (dict, list)) for item in node):
-        for i, item in enumerate(node):
-            yield from _flat(item, f"{path}[{i}]")
-    elif path:
-        yield path, ", ".join(map(short, node)) if isinstance(node, list) else node
+def _rows_of(config: Any) -> list[list[str]]:
+    def said(value):
+        return ", ".join(map(short, value)) if isinstance(value, (list, tuple)) else short(value, 6)
+
+    return [[path, said(value)] for path, value in configured(config)]

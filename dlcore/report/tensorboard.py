@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dlcore.report.contents import Contents, Sweep, read
+from dlcore.runs import SweepRecord, read
+from dlcore.training import History
 
 _TAGS = {
     "running_loss": "loss/running",
@@ -18,6 +19,7 @@ _TAGS = {
     "gradient_norm": "steps/gradient_norm",
     "update_ratio": "steps/update_ratio",
 }
+_PARTS = {"train_metrics": "training", "validation_metrics": "validation"}
 
 
 def write_events(folder: str | os.PathLike[str]) -> pathlib.Path:
@@ -26,43 +28,48 @@ def write_events(folder: str | os.PathLike[str]) -> pathlib.Path:
     Earlier events are replaced. ``tensorboard --logdir`` shows one run for the training and one per configuration,
     whose ``validation_loss`` is the mean over the seeds, left out where a seed diverged.
     """
-    contents = read(folder)
-    target = contents.folder / "events"
+    records = read(folder)
+    target = records.folder / "events"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    _write_history(contents, target / "training")
-    for name, sweep in (("coarse", contents.coarse), ("refined", contents.refined)):
-        if sweep:
-            _write_sweep(sweep, target / f"sweep_{name}")
+    if records.training:
+        _write_history(records.training.history, target / "training")
+    for sweep in records.sweeps:
+        _write_sweep(sweep, target / f"sweep_{sweep.name}")
     return target
 
 
-def _write_history(contents: Contents, target: pathlib.Path) -> None:
+def _write_history(history: History, target: pathlib.Path) -> None:
     from tensorboardX import SummaryWriter
 
-    if not contents.history:
-        return
     with SummaryWriter(str(target), write_to_disk=True) as writer:
-        for name, values in contents.history.items():
+        for tag, values in _curves(history).items():
             for epoch, value in enumerate(np.asarray(values, float), 1):
-                writer.add_scalar(_tag(name), float(value), epoch)
+                writer.add_scalar(tag, float(value), epoch)
 
 
-def _tag(name: str) -> str:
-    part, _, metric = name.partition("_metrics.")
-    return f"{metric}/{'training' if part == 'train' else part}" if metric else _TAGS.get(name, name)
+def _curves(history: History) -> dict[str, Any]:
+    """The curves of a history by their tags."""
+    found = {}
+    for name, value in history._asdict().items():
+        if isinstance(value, dict):
+            found |= {f"{metric}/{_PARTS[name]}": curve for metric, curve in value.items()}
+        else:
+            found[_TAGS.get(name, name)] = value
+    return found
 
 
-def _write_sweep(sweep: Sweep, target: pathlib.Path) -> None:
+def _write_sweep(sweep: SweepRecord, target: pathlib.Path) -> None:
     from tensorboardX import SummaryWriter
 
     target.mkdir()
+    mean, diverged = sweep.study.mean, sweep.study.diverged.sum(1)
     for i, values in enumerate(sweep.space):
         with SummaryWriter(str(target / f"{i:04d}")) as writer:
             parameters = {path: _parameter(value) for path, value in values.items()}
-            metrics: dict[str, float] = {"diverged": int(sweep.diverged[i])}
-            if np.isfinite(sweep.mean[i]):
-                metrics["validation_loss"] = float(sweep.mean[i])
+            metrics: dict[str, float] = {"diverged": int(diverged[i])}
+            if np.isfinite(mean[i]):
+                metrics["validation_loss"] = float(mean[i])
             writer.add_hparams(parameters, metrics, name=".", global_step=0)
 
 

@@ -4,7 +4,8 @@ A schedule is a function of the time ``t`` from 0. Time is counted in steps, in 
 still within an epoch) or as the fraction of the training that is over; ``in_steps`` converts.
 """
 
-from dlcore.schedules.clock import UNITS, Schedule, at, in_steps, is_schedule
+from dlcore.schedules.clock import UNITS, Schedule, at, check_in_steps, in_steps, is_schedule
+from dlcore.schedules.convergence import RobbinsMonro, robbins_monro
 from dlcore.schedules.decay import (
     Constant,
     Cosine,
@@ -16,19 +17,8 @@ from dlcore.schedules.decay import (
     Piecewise,
     Polynomial,
     StepDecay,
-    constant,
-    cosine,
-    exponential,
-    inverse_sqrt,
-    inverse_time,
-    linear,
-    natural_exponential,
-    piecewise,
-    polynomial,
-    step_decay,
 )
-from dlcore.schedules.phases import CosineOneCycle, Joined, OneCycle, Warmup, cosine_one_cycle, one_cycle
-from dlcore.schedules.robbins_monro import RobbinsMonro, robbins_monro
+from dlcore.schedules.phases import CosineOneCycle, Joined, OneCycle, Warmup
 
 __all__ = [
     "UNITS",
@@ -49,19 +39,8 @@ __all__ = [
     "StepDecay",
     "Warmup",
     "at",
-    "constant",
-    "cosine",
-    "cosine_one_cycle",
-    "exponential",
+    "check_in_steps",
     "in_steps",
-    "inverse_sqrt",
-    "inverse_time",
     "is_schedule",
-    "linear",
-    "natural_exponential",
-    "one_cycle",
-    "piecewise",
-    "polynomial",
     "robbins_monro",
-    "step_decay",
 ]

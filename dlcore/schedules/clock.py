@@ -6,21 +6,28 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from dlcore.contracts import Array, PyTree, Scalar, in_dtype_of
-from dlcore.pytrees import hyperparams, static
+from dlcore.numerics.errors import needed
+from dlcore.numerics.formats import Array, PyTree, Scalar, in_dtype_of
+from dlcore.tree.fields import StandIn, hyperparams, static
 
 UNITS = ("step", "epoch", "training")
 
 
 @hyperparams
-class Schedule(abc.ABC):
+class Schedule(StandIn, abc.ABC):
     """A number that depends on time; ``per`` is the unit of time: "step", "epoch" or "training"."""
 
     per: str = static(default="step", kw_only=True)
 
+    def __call__(self, t: Scalar) -> Array:
+        """The value at the time ``t`` [...], a number of units from 0; in the dtype of ``t`` where it is floating."""
+        t = jnp.asarray(t)
+        t = t if jnp.issubdtype(t.dtype, jnp.floating) else t.astype(float)
+        return jax.tree.map(lambda number: in_dtype_of(t, number), self).formula(t)
+
     @abc.abstractmethod
-    def __call__(self, t: Array) -> Array:
-        """The value at the time ``t`` [...], a floating number of units from 0."""
+    def formula(self, t: Array) -> Array:
+        """The value at ``t`` [...], floating, where all numbers of the schedule have its dtype."""
 
     def order(self) -> float:
         r"""$p$, where late values fall as $t^{-p}$: 0 if they stay, inf if they fall faster; nan if it is not known."""
@@ -35,9 +42,20 @@ class _Clock(Schedule):
     tick: int = static()
     length: int = static()
 
-    def __call__(self, t):
-        units = jnp.asarray(t, float) * self.tick / self.length
-        return self.schedule(jnp.floor(units) if self.schedule.per == "epoch" else units)
+    def formula(self, t):
+        whole, rest = divided(t * self.tick, self.length)
+        return self.schedule(whole if self.schedule.per == "epoch" else whole + rest / self.length)
+
+
+def divided(t: Array, length: Scalar) -> tuple[Array, Array]:
+    r"""($q$, $r$) with $t = q T + r$, $q$ whole and $0 \le r < T$ for the ``length`` $T$.
+
+    A division by a constant compiles to a product, whose floor is one too low at some multiples: the rest tells.
+    """
+    q = jnp.floor(t / length)
+    r = t - q * length
+    q = jnp.where(r >= length, q + 1, jnp.where(r < 0, q - 1, q))
+    return q, t - q * length
 
 
 def is_schedule(node: Any) -> bool:
@@ -57,22 +75,27 @@ def in_steps(tree: PyTree, steps_per_epoch: int, steps: int) -> PyTree:
     """
     lengths = dict(zip(UNITS, (1, steps_per_epoch, steps), strict=True))
 
-    def convert(node, tick):
+    def convert(node, unit):
         if not is_schedule(node):
             return node
         if node.per not in lengths:
-            raise ValueError(f"per: needed one of {', '.join(UNITS)}, got {node.per!r}; try per='epoch'")
-        length = lengths[node.per]
-        node = jax.tree.map(
-            lambda inner: convert(inner, length), node, is_leaf=lambda inner: inner is not node and is_schedule(inner)
-        )
-        return node if length == tick else _Clock(node, tick, length)
+            raise ValueError(needed("per", f"one of {', '.join(UNITS)}", repr(node.per), "per='epoch'"))
+        inside = jax.tree.map(lambda inner: convert(inner, node.per), node, is_leaf=_is_inner(node))
+        return inside if node.per == unit else _Clock(inside, lengths[unit], lengths[node.per])
 
-    return jax.tree.map(lambda node: convert(node, 1), tree, is_leaf=is_schedule)
+    return jax.tree.map(lambda node: convert(node, "step"), tree, is_leaf=is_schedule)
 
 
-def _on_clock(t: Scalar, *numbers: Scalar) -> Any:
-    """``t`` as a floating number and ``numbers`` in its dtype."""
-    t = jnp.asarray(t)
-    t = t if jnp.issubdtype(t.dtype, jnp.floating) else t.astype(float)
-    return t, *(in_dtype_of(t, n) for n in numbers)
+def check_in_steps(tree: PyTree) -> None:
+    """Raise ValueError for a schedule of ``tree`` that counts epochs or trainings, whose length nobody has told yet."""
+    for node in jax.tree.leaves(tree, is_leaf=is_schedule):
+        if is_schedule(node) and node.per != "step":
+            what = "a schedule in steps where no training tells how long they are"
+            hint = "fit, or dlcore.schedules.in_steps(rule, steps_per_epoch, steps)"
+            raise ValueError(needed("per", what, f"{type(node).__name__} per {node.per}", hint))
+        if is_schedule(node) and not isinstance(node, _Clock):
+            check_in_steps(jax.tree.leaves(node, is_leaf=_is_inner(node)))
+
+
+def _is_inner(outer):
+    return lambda node: node is not outer and is_schedule(node)

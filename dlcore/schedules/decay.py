@@ -1,266 +1,210 @@
-r"""Schedules that only fall, each as a function of the time ``t`` [...] and, of the same numbers, as an object.
+r"""Schedules that only fall: functions of the time $t$ from 0, whose first value $\alpha_0$ is ``initial``."""
 
-$\alpha_0$ is ``initial``.
-"""
-
+import itertools
 import math
 
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.contracts import Array, Scalar
-from dlcore.pytrees import hyperparams
-from dlcore.schedules.clock import Schedule, _on_clock
-
-
-def constant(t: Scalar, value: Scalar) -> Array:
-    r"""$\alpha_0$ for every ``t`` [...]."""
-    t, value = _on_clock(t, value)
-    return jnp.full_like(t, value)
-
-
-def inverse_time(t: Scalar, initial: Scalar, rate: Scalar = 0.1) -> Array:
-    r"""$\alpha_0 / (1 + k t)$ with $k$ ``rate``."""
-    t, initial, rate = _on_clock(t, initial, rate)
-    return initial / (1 + rate * t)
-
-
-def step_decay(t: Scalar, initial: Scalar, decay: Scalar = 0.5, every: Scalar = 10.0) -> Array:
-    r"""$\alpha \leftarrow \alpha - k \alpha$ at every ``every``-th unit: $\alpha_0 (1 - k)^{\lfloor t / n \rfloor}$."""
-    t, initial, decay, every = _on_clock(t, initial, decay, every)
-    return initial * (1 - decay) ** jnp.floor(t / every)
-
-
-def exponential(t: Scalar, initial: Scalar, decay: Scalar) -> Array:
-    r"""$\alpha_0 k^t$ with the factor $k$ ``decay``."""
-    t, initial, decay = _on_clock(t, initial, decay)
-    return initial * decay**t
-
-
-def natural_exponential(t: Scalar, initial: Scalar, rate: Scalar) -> Array:
-    r"""$\alpha_0 e^{-k t}$ with $k$ ``rate``: ``exponential`` with the factor $e^{-k}$."""
-    t, initial, rate = _on_clock(t, initial, rate)
-    return initial * jnp.exp(-rate * t)
-
-
-def inverse_sqrt(t: Scalar, initial: Scalar, scale: Scalar = 1.0) -> Array:
-    r"""$k \alpha_0 / \sqrt{\max(t, 1)}$ with $k$ ``scale``: before $t = 1$ the value of $t = 1$."""
-    t, initial, scale = _on_clock(t, initial, scale)
-    return scale * initial / jnp.sqrt(jnp.maximum(t, 1))
-
-
-def piecewise(t: Scalar, values: tuple[Scalar, ...], boundaries: tuple[Scalar, ...]) -> Array:
-    """``values[0]`` before ``boundaries[0]``, ``values[i]`` from ``boundaries[i-1]`` on: set by hand.
-
-    Raises ValueError unless there is one more value than boundaries.
-    """
-    if len(values) != len(boundaries) + 1:
-        raise ValueError(
-            f"piecewise: needed one more value than boundaries, got {len(values)} values and "
-            f"{len(boundaries)} boundaries; try values=(0.1, 0.01), boundaries=(10,)"
-        )
-    t, *numbers = _on_clock(t, *values, *boundaries)
-    value = jnp.full_like(t, numbers[0])
-    for later, boundary in zip(numbers[1 : len(values)], numbers[len(values) :], strict=True):
-        value = jnp.where(t >= boundary, later, value)
-    return value
-
-
-def linear(t: Scalar, initial: Scalar, end: Scalar, length: Scalar) -> Array:
-    r"""$(1 - p) \alpha_0 + p \alpha_1$ with $p = t / T$ up to 1, the ``length`` $T$ and $\alpha_1$ ``end``."""
-    t, initial, end, length = _on_clock(t, initial, end, length)
-    return _between(initial, end, _progress(t, length))
-
-
-def polynomial(t: Scalar, initial: Scalar, end: Scalar, power: Scalar, length: Scalar) -> Array:
-    r"""$\alpha_1 + (\alpha_0 - \alpha_1)(1 - p)^q$ with $p = t / T$ up to 1 and $q$ ``power``."""
-    t, initial, end, power, length = _on_clock(t, initial, end, power, length)
-    left = 1 - _progress(t, length)
-    weight = jnp.where(left > 0, jnp.where(left > 0, left, 1) ** power, 0)  # 0^q has no derivative for q < 1
-    return _between(end, initial, weight)
-
-
-def cosine(t: Scalar, initial: Scalar, length: Scalar, end: Scalar = 0.0) -> Array:
-    r"""$\alpha_1 + (\alpha_0 - \alpha_1)(1 + \cos \pi p) / 2$, $p = t / T$ up to 1. Loshchilov & Hutter 2017, eq. 5."""
-    t, initial, length, end = _on_clock(t, initial, length, end)
-    return _between(end, initial, (1 + jnp.cos(jnp.pi * _progress(t, length))) / 2)
-
-
-def _progress(t, length):
-    """The part of ``length`` that is over at ``t``, from 0 to 1; all of it where there is no length."""
-    some = length > 0
-    return jnp.where(some, jnp.clip(t / jnp.where(some, length, 1), 0, 1), 1)
-
-
-def _between(a, b, weight):
-    return (1 - weight) * a + weight * b
+from dlcore.numerics.errors import needed
+from dlcore.numerics.formats import Array, Scalar
+from dlcore.schedules.clock import Schedule, divided
+from dlcore.tree.fields import hyperparams, number, stand_in
 
 
 @hyperparams
 class Constant(Schedule):
-    """``constant``: a schedule where a schedule is asked for."""
+    r"""$\alpha_0$ for every $t$: a schedule where a schedule is asked for."""
 
-    value: Scalar
+    value: Scalar = stand_in()
 
-    def __call__(self, t):
-        """``constant`` with this schedule's number."""
-        return constant(t, self.value)
+    def formula(self, t):
+        return jnp.full_like(t, self.value)
 
     def order(self):
-        """0."""
-        return _order_of_limit(self.value)
+        return order_of_limit(self.value)
 
 
 @hyperparams
 class InverseTime(Schedule):
-    r"""``inverse_time``: $\alpha_0 / (1 + k t)$."""
+    r"""$\alpha_0 / (1 + k t)$ with $k$ ``rate``."""
 
-    initial: Scalar
-    rate: Scalar = 0.1
+    initial: Scalar = stand_in()
+    rate: Scalar = number(0.1, low=0, log=True)
 
-    def __call__(self, t):
-        """``inverse_time`` with this schedule's numbers."""
-        return inverse_time(t, self.initial, self.rate)
+    def formula(self, t):
+        return self.initial / (1 + self.rate * t)
 
     def order(self):
-        """1."""
-        return 1.0 if self.rate > 0 else _order_of_limit(self.initial)
+        return 1.0 if self.rate > 0 else order_of_limit(self.initial)
 
 
 @hyperparams
 class StepDecay(Schedule):
-    r"""``step_decay``: $\alpha \leftarrow \alpha - k \alpha$ every $n$ units."""
+    r"""$\alpha \leftarrow \alpha - k \alpha$ at every ``every``-th unit: $\alpha_0 (1 - k)^{\lfloor t / n \rfloor}$."""
 
-    initial: Scalar
-    decay: Scalar = 0.5
-    every: Scalar = 10.0
+    initial: Scalar = stand_in()
+    decay: Scalar = number(0.5, low=0, high=1)
+    every: Scalar = number(10.0, above=0, log=True)
 
-    def __call__(self, t):
-        """``step_decay`` with this schedule's numbers."""
-        return step_decay(t, self.initial, self.decay, self.every)
+    def formula(self, t):
+        times, _ = divided(t, self.every)
+        return self.initial * (1 - self.decay) ** times
 
     def order(self):
-        """Infinite: geometric."""
         return _order_of_factor(1 - self.decay)
 
 
 @hyperparams
 class Exponential(Schedule):
-    r"""``exponential``: $\alpha_0 k^t$."""
+    r"""$\alpha_0 k^t$ with the factor $k$ ``decay``.
 
-    initial: Scalar
-    decay: Scalar
+    >>> from dlcore.schedules import Exponential, at
+    >>> print(at(Exponential(0.5, 0.5), 2))
+    0.125
+    """
 
-    def __call__(self, t):
-        """``exponential`` with this schedule's numbers."""
-        return exponential(t, self.initial, self.decay)
+    initial: Scalar = stand_in()
+    decay: Scalar = number(low=0)
+
+    def formula(self, t):
+        return self.initial * self.decay**t
 
     def order(self):
-        """Infinite: geometric."""
         return _order_of_factor(self.decay)
 
 
 @hyperparams
 class NaturalExponential(Schedule):
-    r"""``natural_exponential``: $\alpha_0 e^{-k t}$."""
+    r"""$\alpha_0 e^{-k t}$ with $k$ ``rate``: ``Exponential`` with the factor $e^{-k}$."""
 
-    initial: Scalar
-    rate: Scalar
+    initial: Scalar = stand_in()
+    rate: Scalar = number()
 
-    def __call__(self, t):
-        """``natural_exponential`` with this schedule's numbers."""
-        return natural_exponential(t, self.initial, self.rate)
+    def formula(self, t):
+        return self.initial * jnp.exp(-self.rate * t)
 
     def order(self):
-        """Infinite: geometric."""
         return _order_of_factor(np.exp(-self.rate))
 
 
 @hyperparams
 class InverseSqrt(Schedule):
-    r"""``inverse_sqrt``: $k \alpha_0 / \sqrt t$, from $t = 1$ on."""
+    r"""$k \alpha_0 / \sqrt{\max(t, 1)}$ with $k$ ``scale``: before $t = 1$ the value of $t = 1$."""
 
-    initial: Scalar
-    scale: Scalar = 1.0
+    initial: Scalar = stand_in()
+    scale: Scalar = number(1.0, low=0, log=True)
 
-    def __call__(self, t):
-        """``inverse_sqrt`` with this schedule's numbers."""
-        return inverse_sqrt(t, self.initial, self.scale)
+    def formula(self, t):
+        return self.scale * self.initial / jnp.sqrt(jnp.maximum(t, 1))
 
     def order(self):
-        """1/2."""
         return 0.5
 
 
 @hyperparams
 class Piecewise(Schedule):
-    """``piecewise``: values set by hand, each from its boundary on."""
+    """``values[0]`` before ``boundaries[0]``, ``values[i]`` from ``boundaries[i-1]`` on: set by hand.
 
-    values: tuple[Scalar, ...]
-    boundaries: tuple[Scalar, ...]
+    Raises ValueError unless there is one more value than boundaries.
+    """
 
-    def __call__(self, t):
-        """``piecewise`` with this schedule's numbers."""
-        return piecewise(t, self.values, self.boundaries)
+    values: tuple[Scalar, ...] = stand_in(many=True)
+    boundaries: tuple[Scalar, ...] = number(low=0, many=True)
+
+    def formula(self, t):
+        check_counts("Piecewise", "value", self.values, self.boundaries)
+        value = jnp.full_like(t, self.values[0])
+        for later, boundary in zip(self.values[1:], self.boundaries, strict=True):
+            value = jnp.where(t >= boundary, later, value)
+        return value
 
     def order(self):
-        """0: the last value stays."""
-        return _order_of_limit(self.values[-1])
+        return order_of_limit(self.values[-1])
+
+    def conditions(self):
+        """Of the numbers together."""
+        return {"boundaries that rise": rising(self.boundaries)}
 
 
 @hyperparams
 class Linear(Schedule):
-    """``linear``: along a line from ``initial`` to ``end``, which stays."""
+    r"""$(1 - p) \alpha_0 + p \alpha_1$ with $p = t / T$ up to 1, the ``length`` $T$ and $\alpha_1$ ``end``."""
 
-    initial: Scalar
-    end: Scalar
-    length: Scalar
+    initial: Scalar = stand_in()
+    end: Scalar = stand_in()
+    length: Scalar = number(low=0, log=True)
 
-    def __call__(self, t):
-        """``linear`` with this schedule's numbers."""
-        return linear(t, self.initial, self.end, self.length)
+    def formula(self, t):
+        return between(self.initial, self.end, progress(t, self.length))
 
     def order(self):
-        """0, or infinite for an end at 0."""
-        return _order_of_limit(self.end)
+        return order_of_limit(self.end)
 
 
 @hyperparams
 class Polynomial(Schedule):
-    """``polynomial``: like ``Linear``, along a power."""
+    r"""$\alpha_1 + (\alpha_0 - \alpha_1)(1 - p)^q$ with $p = t / T$ up to 1 and $q$ ``power``."""
 
-    initial: Scalar
-    end: Scalar
-    power: Scalar
-    length: Scalar
+    initial: Scalar = stand_in()
+    end: Scalar = stand_in()
+    power: Scalar = number(low=0)
+    length: Scalar = number(low=0, log=True)
 
-    def __call__(self, t):
-        """``polynomial`` with this schedule's numbers."""
-        return polynomial(t, self.initial, self.end, self.power, self.length)
+    def formula(self, t):
+        left = 1 - progress(t, self.length)
+        weight = jnp.where(left > 0, jnp.where(left > 0, left, 1) ** self.power, 0)  # 0^q has no derivative for q < 1
+        return between(self.end, self.initial, weight)
 
     def order(self):
-        """0, or infinite for an end at 0."""
-        return _order_of_limit(self.end)
+        return order_of_limit(self.end)
 
 
 @hyperparams
 class Cosine(Schedule):
-    """``cosine``: along half a wave from ``initial`` to ``end``, which stays."""
+    r"""$\alpha_1 + (\alpha_0 - \alpha_1)(1 + \cos \pi p) / 2$, $p = t / T$ up to 1. Loshchilov & Hutter 2017, eq. 5."""
 
-    initial: Scalar
-    length: Scalar
-    end: Scalar = 0.0
+    initial: Scalar = stand_in()
+    length: Scalar = number(low=0, log=True)
+    end: Scalar = stand_in(0.0)
 
-    def __call__(self, t):
-        """``cosine`` with this schedule's numbers."""
-        return cosine(t, self.initial, self.length, self.end)
+    def formula(self, t):
+        return between(self.end, self.initial, half_wave(progress(t, self.length)))
 
     def order(self):
-        """0, or infinite for an end at 0."""
-        return _order_of_limit(self.end)
+        return order_of_limit(self.end)
 
 
-def _order_of_limit(value):
+def progress(t: Array, length: Scalar) -> Array:
+    """The part of ``length`` that is over at ``t`` [...], from 0 to 1; all of it where there is no length."""
+    over = (t >= length) | (length <= 0)
+    return jnp.where(over, 1, jnp.maximum(t, 0) / jnp.where(over, 1, length))
+
+
+def between(a: Scalar, b: Scalar, weight: Array) -> Array:
+    """From ``a`` at the ``weight`` 0 to ``b`` at 1, elementwise."""
+    return (1 - weight) * a + weight * b
+
+
+def half_wave(p: Array) -> Array:
+    r"""$(1 + \cos \pi p) / 2$: from 1 at 0 down to 0 at 1."""
+    return (1 + jnp.cos(jnp.pi * p)) / 2
+
+
+def rising(numbers: tuple[Scalar, ...]) -> Scalar:
+    """Whether every one of ``numbers`` is above the one before."""
+    return np.all([np.all(np.asarray(a) < np.asarray(b)) for a, b in itertools.pairwise(numbers)])
+
+
+def check_counts(name: str, what: str, parts: tuple, boundaries: tuple) -> None:
+    """Raise ValueError unless there is one part more than boundaries."""
+    if len(parts) != len(boundaries) + 1:
+        got = f"{len(parts)} {what}s and {len(boundaries)} boundaries"
+        raise ValueError(needed(name, f"one more {what} than boundaries", got, f"two {what}s and boundaries=(10,)"))
+
+
+def order_of_limit(value: Scalar) -> float:
+    """``Schedule.order`` of rates that end at ``value``."""
     return math.inf if value == 0 else 0.0
 
 

@@ -1,42 +1,43 @@
 """Training: a setup is data; pure functions below, the driven loop above."""
 
 from dlcore.training import checkpoints
-from dlcore.training.fit import Progress, check, ending, fit
+from dlcore.training.checks import check_setup
+from dlcore.training.door import arrays, ready
+from dlcore.training.driver import Progress, fit
+from dlcore.training.epochs import TrainState, advance, start, train
+from dlcore.training.evaluation import evaluate, predict
+from dlcore.training.interrupts import interruptible
+from dlcore.training.learner import Learner
 from dlcore.training.metrics import accuracy
-from dlcore.training.setup import EarlyStopping, Setup, as_arrays
-from dlcore.training.train import (
-    Best,
-    History,
-    Run,
-    TrainState,
-    advance,
-    arrays,
-    evaluate,
-    predict,
-    start,
-    train,
-)
+from dlcore.training.run import Run
+from dlcore.training.setup import EarlyStopping, Mixup, Setup, Watch, as_arrays
 from dlcore.training.transfer import Inference, start_from
+from dlcore.training.watch import Best, History, Watched
 
 __all__ = [
     "Best",
     "EarlyStopping",
     "History",
     "Inference",
+    "Learner",
+    "Mixup",
     "Progress",
     "Run",
     "Setup",
     "TrainState",
+    "Watch",
+    "Watched",
     "accuracy",
     "advance",
     "arrays",
     "as_arrays",
-    "check",
+    "check_setup",
     "checkpoints",
-    "ending",
     "evaluate",
     "fit",
+    "interruptible",
     "predict",
+    "ready",
     "start",
     "start_from",
     "train",

@@ -5,49 +5,56 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dlcore.contracts import Array
+from dlcore.numerics.formats import Array
 from dlcore.optimizers import Rule
-from dlcore.pytrees import hyperparams
-from dlcore.solvers import loop
+from dlcore.solvers import loop, ravel
+from dlcore.tree.fields import hyperparams
 
 
 class SolverState(NamedTuple):
-    """The state of the method, zeros as long as it has not ``started``: it starts with the first objective it sees."""
+    """The state of the method, zeros as long as it has not ``started``: it starts with the first objective it sees.
+
+    ``gradient`` [n] is that of the objective where the last step began.
+    """
 
     started: Array
     inner: Any
+    gradient: Array
 
 
 @hyperparams
 class FullBatch(Rule):
-    """A method of ``dlcore.solvers.minimize``, such as ``LBFGS()``, with the interface of a rule.
+    """A method of ``dlcore.solvers.minimize``, such as ``LBFGS()``, as a rule.
 
-    ``update`` takes the objective, a function of the parameters, as the keyword ``objective``. A method that has
+    ``step_tree`` takes the objective, a function of the parameters, as the keyword ``objective``. A method that has
     converged, or failed, stays where it is; its status and its evaluations are in the state.
     """
 
     method: Any
 
-    def init(self, params):
-        """Not started."""
-        x, _ = loop.raveled(params)
-        like = jax.eval_shape(lambda v: loop.start(self.method, lambda u: u @ u, v), x)
-        return SolverState(jnp.zeros((), bool), jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), like))
+    def start_tree(self, params):
+        x, _ = ravel(params)
+        like = jax.eval_shape(lambda v: loop.init_state(self.method, lambda u: u @ u, v), x)
+        return SolverState(
+            jnp.zeros((), bool), jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), like), jnp.zeros_like(x)
+        )
 
-    def update(self, grads, state, params=None, *, objective=None, **extra):
+    def step_tree(self, grads, slots, params, t, *, objective=None, **extra):
         """One step of the method; raises ValueError without parameters or objective."""
-        del grads, extra
         if params is None or objective is None:
             raise ValueError("FullBatch: needed params and objective, try update(grads, state, params, objective=f)")
-        x, unravel = loop.raveled(params)
+        x, unravel = ravel(params)
 
         def f(v):
             return objective(unravel(v)).astype(v.dtype)
 
-        inner = jax.lax.cond(state.started, lambda: state.inner, lambda: loop.start(self.method, f, x))
-        after = loop.step(self.method, f, inner)
+        inner = jax.lax.cond(slots.started, lambda: slots.inner, lambda: loop.init_state(self.method, f, x))
+        after = loop.next_state(self.method, f, inner)
         updates = jax.tree.map(jnp.subtract, unravel(after.x), unravel(x))
-        return updates, SolverState(jnp.ones((), bool), after)
+        return updates, SolverState(jnp.ones((), bool), after, inner.gradient)
+
+    def gain(self, slots):
+        return jnp.nan
 
 
 def as_rule(optimizer: Any) -> Any:

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from dlcore.contracts import Array, PyTree, Scalar
-from dlcore.models import Layer
+from dlcore.layers import Layer
+from dlcore.numerics.formats import Array, PyTree, Scalar
 from dlcore.optimizers import Adam, Rule
-from dlcore.pytrees import hyperparams, static
-from dlcore.training.metrics import accuracy
+from dlcore.regularizers import MaxNorm
+from dlcore.tree.fields import hyperparams, number, static
 
 Metric = Callable[[Array, Array], Array]
 
@@ -20,16 +19,42 @@ Metric = Callable[[Array, Array], Array]
 class EarlyStopping:
     """Stop when the validation loss has not fallen by ``min_delta`` in ``patience`` epochs. A mask, so it vmaps."""
 
-    patience: Scalar = 10.0
-    min_delta: Scalar = 0.0
+    patience: Scalar = number(default=10.0, low=1)
+    min_delta: Scalar = number(default=0.0, low=0)
+
+
+@hyperparams
+class Mixup:
+    r"""Mini-batches of mixed examples and labels, ``layers.mixup`` with this $\alpha$. Zhang et al. 2018, eq. 1.
+
+    Class numbers are mixed as distributions over the classes, which the loss has to take.
+    """
+
+    alpha: Scalar = number(default=0.2, low=0)
+
+
+@hyperparams
+class Watch:
+    """What is watched while a setup learns: validation every so many epochs and at the last, training examples too.
+
+    ``training`` is "all", a number of training examples, drawn once from the key, or None for none. Losses and metrics
+    of what is not looked at are NaN; without an evaluation no epoch is the best and none stops. At most ``chunk``
+    examples are evaluated at once, which bounds memory and has no influence on the numbers.
+    """
+
+    every: int = static(default=1, low=1, whole=True)
+    training: str | int | None = static(default="all")
+    chunk: int = static(default=256, low=1, whole=True)
 
 
 @hyperparams
 class Setup:
     """Everything that defines a training except its data and its random key.
 
-    ``loss(outputs, y)`` and the metrics give one value per example; ``penalty(params)`` is added to the mean loss.
-    ``batch_size=None`` is the full batch; ``metrics=None`` is accuracy for integer labels and nothing else.
+    ``loss(outputs, y)`` and the metrics give one value per example; ``penalty(params)``, one or a tuple of several, is
+    added to the mean loss. ``projection(params)`` follows every step. ``augment(key, x)`` changes the inputs of a
+    mini-batch, ``mix`` mixes them and their labels; evaluation sees neither. ``batch_size=None`` is the full batch;
+    ``metrics=None`` is accuracy for integer labels and nothing else.
     """
 
     model: Layer
@@ -37,17 +62,13 @@ class Setup:
     optimizer: Rule = Adam()
     penalty: Any = None
     stopping: EarlyStopping | None = None
-    epochs: int = static(default=30)
-    batch_size: int | None = static(default=32)
+    projection: MaxNorm | Callable[[PyTree], PyTree] | None = None
+    augment: Callable[[Array, Array], Array] | None = None
+    mix: Mixup | None = None
+    watch: Watch = Watch()
+    epochs: int = static(default=30, low=1, whole=True)
+    batch_size: int | None = static(default=32, low=1, whole=True)
     metrics: tuple[Metric, ...] | None = static(default=None)
-
-
-def metrics_of(setup: Setup, y: Array) -> dict[str, Metric]:
-    """The metrics of ``setup`` by name, for labels like ``y``."""
-    chosen = setup.metrics
-    if chosen is None:
-        chosen = (accuracy,) if jnp.issubdtype(y.dtype, jnp.integer) else ()
-    return {getattr(metric, "__name__", type(metric).__name__): metric for metric in chosen}
 
 
 def as_arrays(setup: PyTree) -> PyTree:

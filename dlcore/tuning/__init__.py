@@ -1,34 +1,48 @@
 """Tuning: spaces of setups, sweeps that train them as rows of one program, and ensembles."""
 
 from dlcore.tuning.ensembles import (
-    Ensemble,
     ensemble_log_probabilities,
     ensemble_mean,
     ensemble_probabilities,
     member_outputs,
     train_ensemble,
 )
+from dlcore.tuning.halving import Halving, Hyperband
+from dlcore.tuning.known import Rows
 from dlcore.tuning.plan import Plan, plan_of
-from dlcore.tuning.spaces import Assignment, assign, axes_of, grid, refine
-from dlcore.tuning.study import Rows, Study
-from dlcore.tuning.sweep import SweepProgress, sweep
+from dlcore.tuning.refinement import refine
+from dlcore.tuning.sampling import Choice, Integers, LogUniform, Uniform, sample
+from dlcore.tuning.search import HalvingRung, SweepProgress
+from dlcore.tuning.spaces import Assignment, Space, assign, axes_of, grid
+from dlcore.tuning.study import Study
+from dlcore.tuning.sweeps import extend, resume, sweep
 
 __all__ = [
     "Assignment",
-    "Ensemble",
+    "Choice",
+    "Halving",
+    "HalvingRung",
+    "Hyperband",
+    "Integers",
+    "LogUniform",
     "Plan",
     "Rows",
+    "Space",
     "Study",
     "SweepProgress",
+    "Uniform",
     "assign",
     "axes_of",
     "ensemble_log_probabilities",
     "ensemble_mean",
     "ensemble_probabilities",
+    "extend",
     "grid",
     "member_outputs",
     "plan_of",
     "refine",
+    "resume",
+    "sample",
     "sweep",
     "train_ensemble",
 ]

@@ -4,76 +4,77 @@ The mean probability $\bar p = \frac1m \sum_i p_i$ never has a higher cross entr
 $-\ln \bar p \le -\frac1m \sum_i \ln p_i$ (Jensen). Members that diverged have no vote; where all did, averages are NaN.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from dlcore.activations import log_softmax, softmax
-from dlcore.contracts import Array, PyTree, at_least_f32
-from dlcore.training import History, Setup, arrays, as_arrays, check, predict, train
-from dlcore.tuning.spaces import Assignment, assign
-
-
-class Ensemble(NamedTuple):
-    """Trained members: every leaf, also of ``setup``, has a first axis of members.
-
-    ``validation_loss`` is the lowest of each training, that of ``params``; ``first_nonfinite`` is -1 for sound members.
-    """
-
-    setup: Setup
-    params: PyTree
-    model_state: PyTree
-    history: History
-    validation_loss: Array
-    first_nonfinite: Array
-
-    @property
-    def diverged(self) -> Array:
-        """Which members diverged [members]."""
-        return self.first_nonfinite >= 0
+from dlcore.numerics.errors import check_count, needed
+from dlcore.numerics.formats import Array, at_least_f32
+from dlcore.training import Run, Setup, arrays, predict
+from dlcore.training.checks import check_key
+from dlcore.tuning.known import Resting, Row, Stream
+from dlcore.tuning.rows import Chunk, groups_of, run, words_of
+from dlcore.tuning.spaces import Assignment, setups_of
 
 
 def train_ensemble(
-    setup: Setup, data: Any, key: Array, members: int = 5, space: Sequence[Assignment] = ({},)
-) -> Ensemble:
-    """Train ``members`` models, one program for all of them on one device.
+    setup: Setup,
+    data: Any,
+    key: Array,
+    members: int = 5,
+    space: Sequence[Assignment] = ({},),
+    *,
+    width: int | None = None,
+    devices: Sequence[Any] | None = None,
+    watch: Callable[[Chunk], None] | None = None,
+) -> Run:
+    """Train ``members`` models as rows of one program: a run with a first axis of members on every leaf.
 
     Member i is ``train(assign(setup, space[i % len(space)]), data, jax.random.fold_in(key, i))``: seeds alone unless a
     ``space`` of numbers is given, such as the best few configurations of a sweep. Raises ValueError or TypeError for
     assignments that change more than numbers and for a setup that does not fit the data.
     """
-    if members < 1 or not space:
-        raise ValueError(f"train_ensemble: needed a member and an assignment, got {members} and {len(space)}")
-    data = arrays(data)
-    setups = [assign(setup, space[i % len(space)]) for i in range(members)]
-    for one in setups:
-        check(one, data)
-    setups = [as_arrays(one) for one in setups]
-    if len({jax.tree.structure(one) for one in setups}) > 1:
-        raise ValueError("train_ensemble: needed assignments of numbers, got other structures; try an ensemble of each")
-    stacked = jax.tree.map(lambda *numbers: np.stack(numbers), *setups)
-    return _train_members(stacked, np.arange(members, dtype=np.int32), data, key)
+    check_count("train_ensemble: members", members)
+    if not space:
+        raise ValueError(needed("train_ensemble: space", "at least one assignment", "none", "to leave it out"))
+    check_key(key)
+    data, devices = arrays(data), tuple(devices or jax.devices())
+    setups = setups_of(setup, space[:members], data)
+    rows = [Row(i % len(setups), Stream(i)) for i in range(members)]
+    groups = groups_of(setups, rows, key, devices=devices, width=width)
+    if len(groups) > 1:
+        got = f"{len(groups)} structures"
+        raise ValueError(needed("train_ensemble", "assignments of numbers", got, "an ensemble of each structure"))
+    found: dict[Row, Resting] = {}
+    for finished in run(groups[0], data, devices=devices, watch=watch):
+        found |= finished.resting()
+    return ensemble_of(setups, rows, found, key)
 
 
-@jax.jit
-def _train_members(setups, seeds, data, key):
-    def member(setup, seed):
-        run = train(setup, data, jax.random.fold_in(key, seed))
-        loss, first = run.state.best.validation_loss, run.state.first_nonfinite
-        return Ensemble(setup, run.params, run.model_state, run.history, loss, first)
+def ensemble_of(
+    setups: Sequence[Setup] | Mapping[int, Setup], rows: Sequence[Row], found: Mapping[Row, Resting], key: Array
+) -> Run:
+    """The ``rows`` that ``run`` has found, with the ``key`` that it was given, as members in that order."""
+    members = [(setups[row.setup], found[row].found.history, found[row].state) for row in rows]
+    epochs = np.array([found[row].epoch for row in rows], np.int32)
+    words = np.stack([words_of(key, row.stream.seed) for row in rows])
+    keys = jax.random.wrap_key_data(jax.device_put(words), impl=jax.random.key_impl(key))
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *members)
+    setup, history, state = jax.device_put(stacked)
+    state = state._replace(key=keys, epoch=jax.device_put(epochs))
+    return Run(setup, state.best.params, state.best.model_state, history, state)
 
-    return jax.vmap(member)(setups, seeds)
 
-
-def member_outputs(ensemble: Ensemble, x: Array) -> Array:
+def member_outputs(ensemble: Run, x: Array) -> Array:
     """What every member, diverged ones too, gives for x [n, ...] in evaluation mode: [members, n, ...]."""
     return jax.vmap(predict, (0, 0, 0, None))(ensemble.setup, ensemble.params, ensemble.model_state, x)
 
 
-def ensemble_mean(ensemble: Ensemble, x: Array, of: Callable[[Array], Array] | None = None) -> Array:
+def ensemble_mean(ensemble: Run, x: Array, of: Callable[[Array], Array] | None = None) -> Array:
     r"""$\frac1m \sum_i f_i(x)$ over the sound members, x [n, ...] -> [n, ...]: the prediction in regression.
 
     With ``of`` the mean of that function of the outputs, such as ``sigmoid`` where they are logits of yes or no.
@@ -85,12 +86,12 @@ def ensemble_mean(ensemble: Ensemble, x: Array, of: Callable[[Array], Array] | N
     return (jnp.sum(jnp.where(sound, wide, 0), 0) / count).astype(values.dtype)
 
 
-def ensemble_probabilities(ensemble: Ensemble, x: Array) -> Array:
+def ensemble_probabilities(ensemble: Run, x: Array) -> Array:
     r"""$\frac1m \sum_i \operatorname{softmax} s_i(x)$ over the sound members: x [n, ...] -> [n, ..., c]."""
     return ensemble_mean(ensemble, x, softmax)
 
 
-def ensemble_log_probabilities(ensemble: Ensemble, x: Array) -> Array:
+def ensemble_log_probabilities(ensemble: Run, x: Array) -> Array:
     r"""$\ln \frac1m \sum_i \operatorname{softmax} s_i(x)$, by the log-sum-exp: finite where a probability rounds to 0.
 
     x [n, ...] -> [n, ..., c]. They are logits of their own probabilities: a loss on logits takes them.
@@ -105,6 +106,6 @@ def ensemble_log_probabilities(ensemble: Ensemble, x: Array) -> Array:
 
 def _sound(ensemble, values):
     """Which members vote, [members, 1, ...] beside values [members, n, ...], and how many; NaN for none."""
-    sound = ~ensemble.diverged
+    sound = ~ensemble.state.diverged
     count = jnp.sum(sound, dtype=values.dtype)
     return sound.reshape((-1,) + (1,) * (values.ndim - 1)), jnp.where(count > 0, count, jnp.nan)

@@ -1,13 +1,15 @@
-"""How a sweep is laid out: which rows run side by side in one call of the one compiled program."""
+"""How rows are laid out: which of them run side by side in one call of the one compiled program."""
 
-import itertools
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
 class Plan(NamedTuple):
-    """Every device trains a tile of ``configs`` × ``seeds`` at once; ``calls`` calls cover all rows of the study.
+    """Every device trains a tile of ``configs`` × ``seeds`` at once; ``calls`` calls cover all rows of the program.
 
-    Tiles at the border of the table are filled up with rows that are already there, and those are dropped again.
+    A tile has ``seeds`` lists of at most ``configs`` setups, each of one seed (and fold). What is left free at the
+    border is filled up with rows that are already there, and those are dropped again.
     """
 
     configs: int
@@ -20,6 +22,11 @@ class Plan(NamedTuple):
         """Trainings that run at once."""
         return self.configs * self.seeds * self.devices
 
+    def of(self, counts: Iterable[int]) -> "Plan":
+        """The same tiles for other rows, ``counts`` setups of each stream."""
+        lists = sum(-(-count // self.configs) for count in counts)
+        return self._replace(calls=-(-lists // (self.seeds * self.devices)))
+
     def __str__(self) -> str:
         tile = f"{self.configs} setup{'s' * (self.configs > 1)} x {self.seeds} seed{'s' * (self.seeds > 1)}"
         devices = "the device" if self.devices == 1 else f"each of {self.devices} devices"
@@ -30,21 +37,25 @@ WIDTH = {"cpu": 8, "gpu": 256, "tpu": 256}  # rows per device from which on wide
 _CALL = 0.25  # what a call costs beyond its rows, in rows: decides between plans that are nearly equal
 
 
-def plan_of(configs: int, seeds: int, devices: int, width: int) -> Plan:
-    """The plan with the least waste for ``configs`` × ``seeds`` rows, at most ``width`` of them at once per device.
+def plan_of(counts: Iterable[int], devices: int, width: int) -> Plan:
+    """The plan with the least waste for ``counts`` setups of each seed, at most ``width`` rows at once per device.
 
-    At equal cost the one with most configurations in a tile: they share their batches.
+    At equal cost the one with most setups in a list: they share their batches. Devices that would have nothing to do
+    stay free.
     """
+    lengths = Counter(counts)
+
+    def lists(c):
+        return sum(times * -(-length // c) for length, times in lengths.items())
+
+    def calls(c, s):
+        return -(-lists(c) // (s * devices))
 
     def cost(tile):
-        calls = _calls(configs, seeds, devices, *tile)
-        return calls * (tile[0] * tile[1] + _CALL), -tile[0]
+        c, s = tile
+        return calls(c, s) * (c * s + _CALL), -c
 
     width = max(1, width)
-    tiles = [(c, s) for c, s in itertools.product(range(1, configs + 1), range(1, seeds + 1)) if c * s <= width]
-    best = min(tiles, key=cost)
-    return Plan(*best, devices, _calls(configs, seeds, devices, *best))
-
-
-def _calls(configs, seeds, devices, c, s):
-    return -(-(-(-configs // c) * -(-seeds // s)) // devices)
+    tiles = ((c, s) for c in range(1, min(max(lengths), width) + 1) for s in range(1, min(lists(c), width // c) + 1))
+    c, s = min(tiles, key=cost)
+    return Plan(c, s, min(devices, -(-lists(c) // s)), calls(c, s))

@@ -1,66 +1,127 @@
 """Spaces of setups: lists of assignments, each a dictionary from the path of a place in the setup to its value."""
 
-import itertools
-from collections.abc import Iterable, Mapping
+import dataclasses
+import re
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import product
 from typing import Any, TypeVar
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from dlcore.pytrees import get, replace
+from dlcore import tree
+from dlcore.numerics.errors import needed
+from dlcore.training import Setup, as_arrays, check_setup
+from dlcore.tree.names import get, replace
 
 T = TypeVar("T")
 Assignment = dict[str, Any]
 
 
-def grid(axes: Mapping[str, Iterable[Any]]) -> list[Assignment]:
-    """Every combination of the values of ``axes``, a list by path; the last path varies fastest."""
-    for path, values in axes.items():
-        if isinstance(values, str) or not isinstance(values, Iterable):
-            raise TypeError(f"grid: needed a list of values for {path!r}, got {values!r}; try [{values!r}]")
-    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+class Space(list[Assignment]):
+    """A list of assignments; ``a | b`` has those of both, each once."""
+
+    def __or__(self, other: Iterable[Assignment]) -> "Space":
+        return Space({identity(assignment): assignment for assignment in [*self, *other]}.values())
+
+
+def grid(axes: Mapping[str, Iterable[Any]]) -> Space:
+    """Every combination of the values of ``axes``, a list by path; the last path varies fastest.
+
+    Numbers may be those of Python, NumPy or JAX. Raises TypeError for what is no list of values, and ValueError for an
+    empty one or one that has a value twice.
+
+    >>> from dlcore import grid
+    >>> space = grid({"optimizer.learning_rate": [1e-3, 1e-2], "epochs": [10, 20]})
+    >>> len(space), space[0]
+    (4, {'optimizer.learning_rate': 0.001, 'epochs': 10})
+    """
+    lists = {path: _values(path, values) for path, values in axes.items()}
+    return Space(dict(zip(lists, values, strict=True)) for values in product(*lists.values()))
+
+
+def _values(path, values):
+    one = isinstance(values, (str, Mapping)) or not isinstance(values, Iterable)
+    if one or (isinstance(values, (np.ndarray, jax.Array)) and values.ndim == 0):
+        raise TypeError(needed(f"grid: {path}", "a list of values", repr(values), f"[{values!r}]"))
+    found = [plain(value) for value in values]
+    if not found:
+        raise ValueError(needed(f"grid: {path}", "at least one value", "an empty list", "to leave the path out"))
+    seen: set[Hashable] = set()
+    for value in found:
+        if identity(value) in seen:
+            raise ValueError(needed(f"grid: {path}", "every value once", f"{value!r} twice", "to drop one"))
+        seen.add(identity(value))
+    return found
+
+
+def plain(value: Any) -> Any:
+    """A number of NumPy or JAX as one of Python; anything else as it is."""
+    return np.asarray(value).item() if _is_numeric(value) and np.shape(value) == () else value
+
+
+def identity(value: Any) -> Hashable:
+    """What two values have in common when they are the same: structure and numbers, arrays and their order included."""
+    leaves, structure = jax.tree.flatten(value)
+    return structure, tuple(map(_identity, leaves))
+
+
+def _identity(leaf):
+    if _is_numeric(leaf):
+        return np.shape(leaf), (np.asarray(leaf, np.float64) + 0.0).tobytes()  # + 0.0: -0 is 0
+    return leaf if isinstance(leaf, Hashable) else id(leaf)
+
+
+def _is_numeric(leaf):
+    dtype = np.dtype(type(leaf)) if isinstance(leaf, (bool, int, float)) else getattr(leaf, "dtype", None)
+    return dtype is not None and (jnp.issubdtype(dtype, jnp.number) or dtype == np.bool_)
 
 
 def assign(setup: T, assignment: Mapping[str, Any]) -> T:
-    """``setup`` with every value of ``assignment`` at its path; raises ValueError for a path that does not exist."""
-    for path, value in assignment.items():
+    """``setup`` with every value of ``assignment`` at its path; raises ValueError for a path that does not exist.
+
+    A path below another one is put in after it: a new optimizer, then its learning rate.
+    """
+    for path in sorted(assignment, key=lambda path: path.count(".") + path.count("[")):
         get(setup, path)
-        setup = replace(setup, path, value)
+        setup = replace(setup, path, assignment[path])
     return setup
+
+
+def setups_of(setup: Setup, space: Sequence[Assignment], data: Any) -> list[Setup]:
+    """The setups of ``space``, ready for ``data``: checked, and with arrays for numbers.
+
+    ``data`` are arrays. Raises ValueError or TypeError for the first that cannot be trained on them, before anything is
+    compiled.
+    """
+    setups = [assign(setup, assignment) for assignment in space]
+    known = set()
+    for one in setups:
+        leaves, structure = jax.tree.flatten(one)
+        kind = structure, tuple(map(np.shape, leaves))
+        tree.check_ranges(one) if kind in known else check_setup(one, data)  # a structure meets the data once
+        known.add(kind)
+    return [as_arrays(one) for one in setups]
 
 
 def axes_of(assignments: Iterable[Assignment]) -> dict[str, list[Any]]:
     """The different values of every path, in the order of their first appearance."""
-    axes: dict[str, list[Any]] = {}
+    axes: dict[str, dict[Hashable, Any]] = {}
     for assignment in assignments:
         for path, value in assignment.items():
-            if value not in axes.setdefault(path, []):
-                axes[path].append(value)
-    return axes
+            axes.setdefault(path, {}).setdefault(identity(value), plain(value))
+    return {path: list(values.values()) for path, values in axes.items()}
 
 
-def refine(axes: Mapping[str, list[float]], best: Assignment, points: int = 3) -> dict[str, list[float]]:
-    """Finer axes around ``best``: ``points`` values from half way to its lower to half way to its upper neighbour.
-
-    The steps are geometric where all values are positive. At the edge of its range a value gets room beyond it. Where
-    a range has a zero, "none of it" is a choice of its own: it stays, beside the finer values around the best positive
-    one, or half of the smallest.
-    """
-    return {path: _around(sorted(set(values)), best[path], points) for path, values in axes.items()}
-
-
-def _around(values, best, points):
-    positive = [v for v in values if v > 0]
-    if len(values) < 2:
-        return values
-    if values[0] == 0 and best == 0:
-        return [0.0, positive[0] / 2]
-    geometric = values[0] >= 0
-    line, here = (np.log(positive), np.log(best)) if geometric else (np.asarray(values, float), best)
-    if len(line) < 2:
-        return values
-    steps = [np.min(side, initial=np.inf) for side in (here - line[line < here], line[line > here] - here)]
-    below, above = (min(steps) if step == np.inf else step for step in steps)
-    half = points // 2 + 1
-    finer = here + np.concatenate([np.linspace(-below / 2, 0, half), np.linspace(0, above / 2, half)[1:]])
-    found = [float(f"{v:.3g}") for v in (np.exp(finer) if geometric else finer)]
-    return [0.0, *found] if values[0] == 0 else found
+def range_of(setup: Any, path: str) -> tree.Range | None:
+    """The range that the field at ``path`` of ``setup`` declares, or that of the place of what stands in for it."""
+    node: Any = setup
+    declared = None
+    for step in re.findall(r"\[\d+\]|[^.\[\]]+", path):
+        is_class = dataclasses.is_dataclass(node) and not isinstance(node, type)
+        metadata = {f.name: f.metadata for f in dataclasses.fields(node)}.get(step, {}) if is_class else {}
+        declared = (metadata["range"] or declared) if "range" in metadata else None
+        below = tree.children(node)
+        node = below.get(step, below.get(f".{step}"))
+    return declared

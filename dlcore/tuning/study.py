@@ -1,36 +1,95 @@
 """What a sweep found: its rows and the choice that they support."""
 
 import dataclasses
-from typing import Any, NamedTuple
+import functools
+from typing import Any
 
 import numpy as np
 
-from dlcore.contracts import Array
-from dlcore.training import History, Setup
+from dlcore.data.files import Path
+from dlcore.numerics.errors import needed
+from dlcore.training import Run, Setup, as_arrays
+from dlcore.tuning.ensembles import ensemble_of
+from dlcore.tuning.folder import StudyFolder, alike
+from dlcore.tuning.known import Row, Rows, Stream, mean_loss
 from dlcore.tuning.plan import Plan
-from dlcore.tuning.spaces import Assignment, assign, axes_of
+from dlcore.tuning.refinement import is_number
+from dlcore.tuning.search import Asked, Found, HalvingRung
+from dlcore.tuning.spaces import Assignment, assign, axes_of, plain, range_of
 
-
-class Rows(NamedTuple):
-    """The trainings of a study, [configurations, seeds] each and the history with a last axis of epochs.
-
-    ``validation_loss`` is the lowest of the training, at ``best_epoch``; ``first_nonfinite`` is -1 for sound runs.
-    """
-
-    history: History
-    validation_loss: Array
-    best_epoch: Array
-    first_nonfinite: Array
+ALL_DIVERGED = "every configuration diverged; try lower learning rates"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Study:
-    """A finished sweep. Configurations are numbered as in ``space``; lower is better; a diverged run counts as inf."""
+    """A finished sweep. Configurations are numbered as in ``space``; lower is better; a diverged run counts as inf.
+
+    Every configuration has a row for each of ``streams``, seeds and folds. ``found`` are the rows one by one, some with
+    their states, and ``asked`` is what it takes to go on. ``rungs`` say who left when in a halving: those that left
+    early stand behind the others. A study in which all diverged is a study: only ``best`` and ``best_setup`` do not
+    exist.
+    """
 
     setup: Setup
     space: tuple[Assignment, ...]
     rows: Rows
-    plans: tuple[Plan, ...]
+    plans: tuple[Plan, ...] = ()
+    rungs: tuple[HalvingRung, ...] = ()
+    found: Found = dataclasses.field(default_factory=dict, repr=False)
+    asked: Asked | None = dataclasses.field(default=None, repr=False)
+
+    @functools.cached_property
+    def winner(self) -> Run | None:
+        """The trained rows of the best configuration, a member for each seed and fold; None without any."""
+        return self.run(self.best) if self._sound and self.best in self.kept else None
+
+    @property
+    def kept(self) -> list[int]:
+        """The configurations whose trained rows are there."""
+        return [
+            i for i in range(len(self.space)) if self.asked and all(Row(i, s) in self._states for s in self.streams)
+        ]
+
+    @functools.cached_property
+    def _states(self):
+        last = {row: at[max(at)] for row, at in self.found.items()}
+        return {row: one for row, one in last.items() if one.state is not None}
+
+    def run(self, configuration: int) -> Run:
+        """The trained rows of a configuration as one run, a member for each seed and fold, in the order of ``streams``.
+
+        Raises ValueError where they were not kept.
+        """
+        if self.asked is None or configuration not in self.kept:
+            got = f"{configuration} where {', '.join(map(str, self.kept)) or 'none'} were kept"
+            raise ValueError(needed("study.run", "a configuration that was kept", got, "sweep(..., keep='all')"))
+        setups = {configuration: as_arrays(assign(self.setup, self.space[configuration]))}
+        return ensemble_of(setups, [Row(configuration, s) for s in self.streams], self._states, self.asked.key)
+
+    def save(self, folder: Path) -> None:
+        """Write it to a new ``folder``, with its data and what was kept: ``resume(folder)`` gives it back.
+
+        Raises ValueError where ``folder`` is the one of another study.
+        """
+        if self.asked is None:
+            raise ValueError(needed("study.save", "a study that sweep gave", "one without its data"))
+        with StudyFolder(folder, self.asked) as kept:
+            for rows in alike(self.found):
+                kept.note(rows)
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """The seed and the fold of every column of ``loss``."""
+        seeds = range(np.shape(self.rows.validation_loss)[1])
+        return self.asked.streams if self.asked else tuple(map(Stream, seeds))
+
+    @property
+    def reached(self) -> np.ndarray:
+        """The epochs that every configuration was trained for, at most [configurations]: fewer where it left early."""
+        ends = np.full(len(self.space), np.iinfo(np.int32).max)
+        for rung in self.rungs:
+            ends[sorted({*rung.configurations} - {*rung.kept})] = rung.epoch
+        return ends
 
     @property
     def diverged(self) -> np.ndarray:
@@ -39,80 +98,115 @@ class Study:
 
     @property
     def loss(self) -> np.ndarray:
-        """Lowest validation loss of every run [configurations, seeds]."""
-        return np.where(self.diverged, np.inf, self.rows.validation_loss)
+        """Lowest validation loss of every run [configurations, seeds × folds]."""
+        return self.rows.loss
 
     @property
     def mean(self) -> np.ndarray:
-        """Mean of ``loss`` over the seeds [configurations]; inf where a seed diverged."""
-        return self.loss.mean(1)
+        """Mean of ``loss`` over seeds and folds [configurations]; inf where one diverged."""
+        return mean_loss(self.loss)
 
     @property
     def standard_error(self) -> np.ndarray:
-        """Standard error of ``mean`` [configurations]; NaN for a single seed or a diverged one."""
-        seeds = self.loss.shape[1]
+        """Standard error of ``mean`` [configurations]; NaN for a single row or a diverged one."""
+        n = self.loss.shape[1]
         sound = np.all(np.isfinite(self.loss), axis=1, keepdims=True)
         finite = np.where(sound, self.loss, np.nan)
-        return finite.std(1, ddof=1) / np.sqrt(seeds) if seeds > 1 else np.full(len(self.loss), np.nan)
+        return finite.std(1, ddof=1, dtype=np.float64) / np.sqrt(n) if n > 1 else np.full(len(finite), np.nan)
 
     @property
     def order(self) -> np.ndarray:
-        """The configurations, best first, diverged ones last."""
-        return np.argsort(self.mean, kind="stable")
+        """The configurations, best first; behind those that trained to the end those that left early; diverged last."""
+        return np.lexsort((self.mean, -self.reached, ~np.isfinite(self.mean)))
 
     @property
     def best(self) -> int:
         """The configuration of the lowest mean. Raises ValueError when every one has diverged."""
-        first = int(self.order[0])
-        if not np.isfinite(self.mean[first]):
-            raise ValueError("every configuration diverged; try lower learning rates")
-        return first
+        if not self._sound:
+            raise ValueError(ALL_DIVERGED)
+        return self._sound[0]
 
     @property
     def best_setup(self) -> Setup:
-        """The setup of the best configuration."""
+        """The setup of the best configuration. Raises ValueError when every one has diverged."""
         return assign(self.setup, self.space[self.best])
 
     @property
+    def _sound(self):
+        mean = self.mean
+        return [int(i) for i in self.order if np.isfinite(mean[i])]
+
+    @property
     def one_standard_error(self) -> list[int]:
-        """Configurations within one standard error of the best, best first: the data do not tell them apart."""
-        error = self.standard_error[self.best]
-        bound = self.mean[self.best] + (error if np.isfinite(error) else 0.0)
-        return [int(i) for i in self.order if self.mean[i] <= bound]
+        """Configurations within one standard error of the best, best first: the data do not tell them apart.
+
+        One seed tells nothing apart: these are all that did not diverge.
+        """
+        if not self._sound or self.loss.shape[1] == 1:
+            return self._rivals if self._sound else []
+        mean, best = self.mean, self.best
+        return [i for i in self._rivals if mean[i] <= mean[best] + self.standard_error[best]]
+
+    @property
+    def _rivals(self):
+        """Sound configurations that were trained as long as the best."""
+        reached, best = self.reached, self.best
+        return [i for i in self._sound if reached[i] == reached[best]]
 
     @property
     def ties(self) -> list[int]:
         """Configurations with exactly the best mean."""
-        return [int(i) for i in self.order if self.mean[i] == self.mean[self.best]]
+        mean = self.mean
+        return [i for i in self._rivals if mean[i] == mean[self.best]] if self._sound else []
 
     def metric(self, name: str) -> np.ndarray:
         """A validation metric at the best epoch of every run [configurations, seeds]; NaN for a diverged one."""
+        return self._at_best(self.rows.history.validation_metrics[name])
+
+    @property
+    def learning_rate(self) -> np.ndarray:
+        """The learning rate that every run used at its best epoch [configurations, seeds]; NaN for a diverged one."""
+        return self._at_best(self.rows.history.learning_rate)
+
+    def _at_best(self, curves):
         epoch = np.asarray(self.rows.best_epoch)
-        curves = np.asarray(self.rows.history.validation_metrics[name])
-        values = np.take_along_axis(curves, np.maximum(epoch, 0)[..., None], -1)[..., 0]
+        values = np.take_along_axis(np.asarray(curves), np.maximum(epoch, 0)[..., None], -1)[..., 0]
         return np.where(self.diverged | (epoch < 0), np.nan, values)
 
     @property
     def warnings(self) -> list[str]:
-        """A line for every number whose best value lies at the edge of its range: the best may lie beyond.
+        """A line for every number whose best value lies at the edge of its axis: the best may lie beyond.
 
-        A range that starts at 0 has no beyond there.
+        There is no beyond at an end of the range that the number declares, nor below 0 where an axis starts there.
         """
-        found = []
-        for path, values in axes_of(self.space).items():
-            numbers = sorted(v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool))
-            value = self.space[self.best].get(path)
-            if len(numbers) < 2 or len(numbers) < len(values) or value not in (numbers[0], numbers[-1]) or value == 0:
-                continue
-            side, beyond = ("lower", "below") if value == numbers[0] else ("upper", "above")
-            found.append(f"{path}: the best value {value:g} is the {side} edge of its range; try values {beyond} it")
-        return found
+        if not self._sound:
+            return [ALL_DIVERGED]
+        best = self.space[self.best]
+        edges = [
+            self._edge(path, values, plain(best[path])) for path, values in axes_of(self.space).items() if path in best
+        ]
+        return [line for line in edges if line]
+
+    def _edge(self, path, values, value):
+        if len(values) < 2 or not all(map(is_number, values)) or value not in (min(values), max(values)):
+            return ""
+        declared, lower = range_of(self.setup, path), value == min(values)
+        if (lower and value == 0) or (declared and value == (declared.low if lower else declared.high)):
+            return ""
+        side, beyond = ("lower", "below") if lower else ("upper", "above")
+        return f"{path}: the best value {value:g} is the {side} edge of its axis; try values {beyond} it"
 
     def table(self, rows: int = 10) -> list[dict[str, Any]]:
-        """The best ``rows`` configurations as dictionaries: their values, mean, standard error, diverged seeds."""
+        """The best ``rows`` configurations as dictionaries: their values, mean, standard error, diverged seeds.
+
+        Where no learning rate is among the values, the mean of those that were used stands beside them.
+        """
+        named = any("learning_rate" in path for path in axes_of(self.space))
+        rate = None if named or self.rows.history is None else self.learning_rate.mean(1)
         return [
             {
                 **self.space[i],
+                **({} if rate is None else {"learning rate": float(rate[i])}),
                 "validation loss": float(self.mean[i]),
                 "standard error": float(self.standard_error[i]),
                 "diverged": int(self.diverged[i].sum()),

@@ -1,88 +1,39 @@
-"""Activations and losses beside jax.nn and Optax: what does a call cost, forward and with its gradient?
+"""Activations, losses and densities beside jax.nn, jax.scipy and Optax: what does a call cost?
 
-    python -m experiments.benchmarks.elementwise [--sizes 10000 100000 1000000] [--only gelu] [--rounds 25]
+    python -m experiments.benchmarks.elementwise [--sizes 10000 1000000] [--only gelu] [--rounds 25] [--by-hand]
 
-float32, jitted. Both peers take turns in every round and the ratio is of the fastest times, which other programs on the
-machine disturb least; below 1 dlcore is the faster. Classes: 10 to an example. A call runs in the caller's thread: to
-hand it to another takes JAX on CPU from 5 to 40 microseconds, by chance and more than most of these functions.
+Jitted, forward and with its gradient, and called by hand, as in a notebook. float32. Both peers take turns in every
+round and the ratio is of the fastest times, which other programs on the machine disturb least; below 1 dlcore is the
+faster. Classes: 10 to an example. A call runs in the caller's thread: to hand it to another takes JAX on CPU from 5 to
+40 microseconds, by chance and more than most of these functions. ``--by-hand`` leaves out what is jitted.
 """
 
-import argparse
-import functools
 import time
 
 import jax
-import jax.numpy as jnp
-import numpy as np
-import optax
 
-from dlcore import activations as A
-from dlcore import losses
+from experiments.benchmarks.elementwise_cases import cases, draws
+from experiments.common import options
 
 SIZES = (10**4, 10**5, 10**6)
-CLASSES, ROUNDS, TARGET = 10, 25, 1.05
-ELEMENTWISE = {
-    "relu": (A.relu, jax.nn.relu),
-    "leaky_relu": (A.leaky_relu, jax.nn.leaky_relu),
-    "hard_tanh": (A.hard_tanh, jax.nn.hard_tanh),
-    "sigmoid": (A.sigmoid, jax.nn.sigmoid),
-    "log_sigmoid": (A.log_sigmoid, jax.nn.log_sigmoid),
-    "softplus": (A.softplus, jax.nn.softplus),
-    "tanh": (A.tanh, jnp.tanh),
-    "silu": (A.silu, jax.nn.silu),
-    "gelu": (A.gelu, functools.partial(jax.nn.gelu, approximate=False)),
-    "elu": (A.elu, jax.nn.elu),
-    "selu": (A.selu, jax.nn.selu),
-}
-WITH_ANSWER = {
-    "sigmoid_binary_cross_entropy": (losses.sigmoid_binary_cross_entropy, optax.losses.sigmoid_binary_cross_entropy),
-    "focal": (losses.focal, optax.losses.sigmoid_focal_loss),
-}
-BY_CLASS = {
-    "softmax": (A.softmax, jax.nn.softmax),
-    "log_softmax": (A.log_softmax, jax.nn.log_softmax),
-}
-WITH_INDEX = {
-    "softmax_cross_entropy, index": (
-        losses.softmax_cross_entropy,
-        optax.losses.softmax_cross_entropy_with_integer_labels,
-    ),
-}
-WITH_TARGET = {
-    "softmax_cross_entropy, soft": (losses.softmax_cross_entropy, optax.losses.softmax_cross_entropy),
-    "squared_error": (losses.squared_error, lambda s, y: optax.losses.squared_error(s, y).sum(-1)),
-    "huber": (losses.huber, lambda s, y: optax.losses.huber_loss(s, y).sum(-1)),
-    "log_cosh": (losses.log_cosh, lambda s, y: optax.losses.log_cosh(s, y).sum(-1)),
-}
-
-
-def cases(size):
-    """(name, peers, arguments) for arrays of ``size`` numbers."""
-    rng = np.random.default_rng(0)
-    flat = jnp.asarray(rng.normal(size=size) * 2, jnp.float32)
-    rows = flat.reshape(-1, CLASSES)
-    answers = jnp.asarray(rng.integers(0, 2, size), jnp.float32)
-    index = jnp.asarray(rng.integers(0, CLASSES, len(rows)))
-    groups = [
-        (ELEMENTWISE, (flat,)),
-        (WITH_ANSWER, (flat, answers)),
-        (BY_CLASS, (rows,)),
-        (WITH_INDEX, (rows, index)),
-        (WITH_TARGET, (rows, A.softmax(rows[::-1]))),
-    ]
-    return [(name, peers, args) for group, args in groups for name, peers in group.items()]
+ROUNDS, TARGET, BY_HAND_TARGET = 25, 1.05, 2
 
 
 def fastest(fs, args, rounds):
     """Seconds of the fastest call of each, taken in turns."""
-    compiled = [jax.jit(f).lower(*args).compile() for f in fs]
     seconds = [[] for _ in fs]
+    for f in fs:
+        jax.block_until_ready(f(*args))
     for _ in range(rounds):
-        for f, times in zip(compiled, seconds, strict=True):
+        for f, times in zip(fs, seconds, strict=True):
             start = time.perf_counter()
             jax.block_until_ready(f(*args))
             times.append(time.perf_counter() - start)
     return [min(times) for times in seconds]
+
+
+def compiled(fs, args):
+    return [jax.jit(f).lower(*args).compile() for f in fs]
 
 
 def with_gradient(f):
@@ -95,28 +46,44 @@ def with_gradient(f):
     return both
 
 
+def measure(peers, args, rounds, by_hand):
+    """Pairs of seconds: by hand, and unless that alone is asked for, jitted forward and with the gradient."""
+    pairs = [fastest(peers, args, rounds)]
+    if not by_hand:
+        gradients = [with_gradient(f) for f in peers]
+        pairs += [fastest(compiled(fs, args), args, rounds) for fs in (peers, gradients)]
+    return pairs
+
+
+def report(size, rounds, only, by_hand):
+    """Prints a row for each function; returns those that took longer than they should."""
+    slower = []
+    rows = [(*case, by_hand) for case in cases(size)] + [(*case, True) for case in draws(size)]
+    for name, peers, args, alone in rows:
+        if only not in name:
+            continue
+        pairs = measure(peers, args, rounds, alone)
+        ratios = [ours / theirs for ours, theirs in pairs]
+        cells = [f"{1e6 * a:10.1f}{1e6 * b:10.1f}{r:7.2f}" for (a, b), r in zip(pairs, ratios, strict=True)]
+        print(f"{name:32}{size:9}{''.join(cells)}", flush=True)
+        slower += [f"{name} ({size})"] * (ratios[0] > BY_HAND_TARGET or max(ratios[1:], default=0) > TARGET)
+    return slower
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--only", default="", help="measure the functions whose name contains this")
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    given = parser.parse_args()
+    given = options(
+        __doc__,
+        sizes={"type": int, "nargs": "+", "default": SIZES},
+        only={"default": "", "help": "measure the functions whose name contains this"},
+        rounds={"type": int, "default": ROUNDS},
+        by_hand={"action": "store_true", "help": "measure eager calls alone"},
+    )
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     print(f"{jax.devices()[0].device_kind}, jax {jax.__version__}, float32; times in microseconds")
-    header = ("function", "numbers", "forward", "peer", "ratio", "both", "peer", "ratio")
-    print("{:32}{:>9}{:>10}{:>10}{:>7}{:>10}{:>10}{:>7}".format(*header))
-    slower = []
-    for size in given.sizes:
-        for name, peers, args in cases(size):
-            if given.only not in name:
-                continue
-            forward = fastest(peers, args, given.rounds)
-            both = fastest([with_gradient(f) for f in peers], args, given.rounds)
-            ratios = forward[0] / forward[1], both[0] / both[1]
-            micro = [f"{t * 1e6:10.1f}" for t in (*forward, *both)]
-            print(f"{name:32}{size:9}{micro[0]}{micro[1]}{ratios[0]:7.2f}{micro[2]}{micro[3]}{ratios[1]:7.2f}")
-            slower += [f"{name} ({size})"] * (max(ratios) > TARGET)
-    print(f"More than {TARGET:.0%} of the peer's time: {', '.join(slower) or 'none'}.")
+    titles = ["by hand"] + ["forward", "both"] * (not given.by_hand)
+    print(f"{'function':32}{'numbers':>9}" + "".join(f"{title:>10}{'peer':>10}{'ratio':>7}" for title in titles))
+    slower = [row for size in given.sizes for row in report(size, given.rounds, given.only, given.by_hand)]
+    print(f"More than {TARGET:.0%} of the peer's time, by hand {BY_HAND_TARGET:.0%}: {', '.join(slower) or 'none'}.")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ peers take turns in every round, each for several steps in a row, and the ratio 
 Memory is what the compiled programs ask for: arguments, outputs that are no arguments, temporaries.
 """
 
-import argparse
 import statistics
 import time
 
@@ -16,6 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from dlcore import optimizers
+from experiments.common import options
 
 PARAMETERS = (10**4, 10**5, 10**6, 10**7)
 LEAVES = (2, 20, 200)
@@ -24,8 +24,8 @@ SPARE = 1024  # bytes of scalars that do not count as memory
 PEERS = {
     "SGD": (optimizers.SGD(1e-3), optax.sgd(1e-3)),
     "Momentum": (optimizers.Momentum(1e-3, 0.9), optax.chain(optax.sgd(1e-3), optax.trace(0.9))),
-    "GradientMomentum": (optimizers.GradientMomentum(1e-3, 0.9), optax.sgd(1e-3, 0.9)),
-    "GradientNesterov": (optimizers.GradientNesterov(1e-3, 0.9), optax.sgd(1e-3, 0.9, nesterov=True)),
+    "SGDMomentum": (optimizers.SGDMomentum(1e-3, 0.9), optax.sgd(1e-3, 0.9)),
+    "SGDNesterov": (optimizers.SGDNesterov(1e-3, 0.9), optax.sgd(1e-3, 0.9, nesterov=True)),
     "AdaGrad": (optimizers.AdaGrad(1e-3), optax.adagrad(1e-3)),
     "AdaDelta": (optimizers.AdaDelta(1.0), optax.adadelta(1.0)),
     "RMSProp": (optimizers.RMSProp(1e-3), optax.rmsprop(1e-3, eps_in_sqrt=False)),
@@ -87,26 +87,27 @@ def compare(name, parameters, leaves, rounds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parameters", type=int, nargs="+", default=PARAMETERS)
-    parser.add_argument("--leaves", type=int, nargs="+", default=LEAVES)
-    parser.add_argument("--rules", nargs="+", default=list(PEERS), choices=list(PEERS))
-    parser.add_argument("--rounds", type=int, default=15, help="turns of both peers")
-    options = parser.parse_args()
+    given = options(
+        __doc__,
+        parameters={"type": int, "nargs": "+", "default": PARAMETERS},
+        leaves={"type": int, "nargs": "+", "default": LEAVES},
+        rules={"nargs": "+", "default": list(PEERS), "choices": list(PEERS)},
+        rounds={"type": int, "default": 15, "help": "turns of both peers"},
+    )
     print(f"{jax.devices()[0].device_kind}, {len(jax.devices())} device(s), jax {jax.__version__}\n")
     print(f"{'rule':18}{'parameters':>12}{'leaves':>8}{'ms':>10}{'/ Optax':>9}{'MB':>9}{'- Optax, B':>12}")
     slow, large, ratios, summary = [], [], [], []
-    for name in options.rules:
+    for name in given.rules:
         of_rule = []
-        for parameters in options.parameters:
-            for leaves in options.leaves:
-                ms, ratio, size, more = compare(name, parameters, leaves, options.rounds)
+        for parameters in given.parameters:
+            for leaves in given.leaves:
+                ms, ratio, size, more = compare(name, parameters, leaves, given.rounds)
                 ratios.append(ratio)
                 of_rule.append((ratio, parameters, more))
                 slow += [(name, parameters, leaves)] if ratio > TARGET else []
                 large += [(name, parameters, leaves)] if more > SPARE else []
                 print(f"{name:18}{parameters:12}{leaves:8}{ms:10.3f}{ratio:9.3f}{size / 1e6:9.2f}{more:12}", flush=True)
-        of_most = [ratio for ratio, parameters, _ in of_rule if parameters == max(options.parameters)]
+        of_most = [ratio for ratio, parameters, _ in of_rule if parameters == max(given.parameters)]
         times = [ratio for ratio, *_ in of_rule]
         medians = statistics.median(times), statistics.median(of_most), max(times)
         summary.append(f"{name:18}{''.join(f'{r:10.2f}' for r in medians)}{max(more for *_, more in of_rule):12}")

@@ -75,7 +75,7 @@ def by_optimistix(f, tolerance, x0, X, onehot):
     """Optimistix's, which ends by its steps and values."""
     optimistix = peer("optimistix")
     search = optimistix.LBFGS(rtol=tolerance, atol=tolerance)
-    return optimistix.minimise(lambda w, a: f(w, *a), search, x0, (X, onehot), max_steps=LIMIT, throw=False).value
+    return optimistix.minimize(lambda w, a: f(w, *a), search, x0, (X, onehot), max_steps=LIMIT, throw=False).value
 
 
 def by_scipy(value_and_grad, tolerance, x0):
@@ -98,7 +98,7 @@ def softmax(title: str, name: str, examples: int, largest: float, tolerance: flo
     both, rows = jax.jit(jax.value_and_grad(f)), np.asarray(X)
     own = [
         LBFGS(gradient_tolerance=tolerance, max_steps=LIMIT),
-        LBFGS(10, gradient_tolerance=tolerance, max_steps=LIMIT),
+        LBFGS(memory=10, gradient_tolerance=tolerance, max_steps=LIMIT),
     ]
     peers: dict[str, Callable] = {
         f"dlcore LBFGS, memory {m.memory}": lambda m=m: minimize(m, f, x0, args=(X, onehot)).params for m in own

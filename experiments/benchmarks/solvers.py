@@ -8,7 +8,6 @@ that of a peer's time to the first row's: above 1 the first row is the faster. "
 call took.
 """
 
-import argparse
 import functools
 import os
 import time
@@ -45,6 +44,7 @@ from dlcore.solvers import (
 )
 from experiments.benchmarks.race import peer, race
 from experiments.benchmarks.softmax import softmax
+from experiments.common import options
 
 LM_STEPS = 200
 
@@ -228,16 +228,14 @@ PARTS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--rounds", type=int, default=5)
-    args = parser.parse_args()
+    parts = {"nargs": "+", "choices": PARTS, "default": list(PARTS)}
+    given = options(__doc__, only=parts, rounds={"type": int, "default": 5})
     print(f"{jax.devices()[0].device_kind}, jax {jax.__version__}, SciPy {scipy.__version__}, float64")
-    for name in args.only:
+    for name in given.only:
         if name == "mnist" and "DLCORE_DATA" not in os.environ:
             print("\nno MNIST: DLCORE_DATA is not set")
         else:
-            PARTS[name](args.rounds)
+            PARTS[name](given.rounds)
 
 
 if __name__ == "__main__":

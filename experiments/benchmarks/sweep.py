@@ -8,7 +8,6 @@ evaluated after every epoch by all peers but scikit-learn, whose own loop does n
 compiled before the first round is listed beside them.
 """
 
-import argparse
 import itertools
 import os
 import statistics
@@ -22,6 +21,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.common import options
+
 HIDDEN = (64, 64, 64)
 EPOCHS = 30
 BATCH_SIZE = 32
@@ -30,13 +31,9 @@ TARGETS = {"pytorch loop": 25, "scikit-learn": 12, "optax, jitted step": 4, "han
 
 
 def setup():
-    from dlcore import Setup, losses, sequential
-    from dlcore.activations import relu
-    from dlcore.models import Dense
+    from dlcore import Setup, losses, mlp
 
-    hidden = [part for units in HIDDEN for part in (Dense(units), relu)]
-    model = sequential(*hidden, Dense(10))
-    return Setup(model=model, loss=losses.softmax_cross_entropy, epochs=EPOCHS, batch_size=BATCH_SIZE)
+    return Setup(model=mlp((*HIDDEN, 10)), loss=losses.softmax_cross_entropy, epochs=EPOCHS, batch_size=BATCH_SIZE)
 
 
 class Sweep:
@@ -65,7 +62,7 @@ class Fit:
     def __call__(self):
         from dlcore import fit
         from dlcore.optimizers import Adam
-        from dlcore.pytrees import replace
+        from dlcore.tree.names import replace
 
         run = fit(replace(setup(), "optimizer", Adam(self.rate)), self.split, jax.random.key(0))
         return run.history.validation_metrics["accuracy"].max(), 1
@@ -238,36 +235,34 @@ def peers():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--trainings", type=int, default=64, help="rows of the sweep")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of every peer")
-    options = parser.parse_args()
+    trainings = {"type": int, "default": 64, "help": "rows of the sweep"}
+    given = options(__doc__, trainings=trainings, rounds={"type": int, "default": 3, "help": "turns of every peer"})
     jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
 
     from dlcore import data
 
     split, _ = data.normalize(data.split(data.load("digits"), (0.8, 0.1, 0.1)))
-    rates = np.geomspace(*LEARNING_RATES, options.trainings).tolist()
+    rates = np.geomspace(*LEARNING_RATES, given.trainings).tolist()
     running, first, seconds = [peer(split, rates) for peer in peers()], {}, {}
     for peer in running:
         began = time.perf_counter()
         _, n = peer()
         first[peer.name] = time.perf_counter() - began
         seconds[peer.name] = []
-    for _ in range(options.rounds):
+    for _ in range(given.rounds):
         for peer in running:
             began = time.perf_counter()
             accuracy, n = peer()
             seconds[peer.name].append((time.perf_counter() - began) / n)
             first.setdefault(f"{peer.name} accuracy", float(accuracy))
-    report(first, {name: statistics.median(times) for name, times in seconds.items()}, options.trainings)
+    report(first, {name: statistics.median(times) for name, times in seconds.items()}, given.trainings)
 
 
 def report(first, median, trainings):
-    from dlcore.report.environment import environment
+    from dlcore import runs
 
-    machine = environment()
-    print(f"{trainings} trainings, {machine.get('machine', machine)}")
+    machine = runs.environment()
+    print(f"{trainings} trainings, {machine.processor}, {machine.cores} cores")
     ours = median[Sweep.name]
     print(f"{'':22}{'ms a training':>14}{'ratio':>8}{'target':>8}{'first call s':>14}{'best accuracy':>15}")
     for name, t in median.items():

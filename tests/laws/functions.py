@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from dlcore.contracts import at_least_f32
+from dlcore.numerics.formats import at_least_f32
 from dlcore.probability import Normal
 from dlcore.probability.kde import gaussian_kernel
 from tests.laws.case import (
@@ -15,6 +15,7 @@ from tests.laws.case import (
     key,
     normal,
     objects,
+    params,
     positive,
     quarter,
     shares,
@@ -43,15 +44,31 @@ POSTERIOR = Case(lambda r: (shares(r, 2, 3), r.uniform(size=(3, 2))))
 SAMPLES = Case(normal((5, 2)))
 
 FUNCTIONS: dict[str, dict[str, Case]] = {
-    "elementary": {
+    "numerics.functions": {
         "expm1": ELEMENTWISE._replace(until=88),  # e^89 overflows float32
         "absolute tanh sech2": ELEMENTWISE,
         "expm1_below": ELEMENTWISE._replace(until=64),
-        "log1p decay": POSITIVE,
+        "log1p decay root": POSITIVE,
         "exp_below": POSITIVE._replace(call=lambda f, x: f(-x)),
-        "product": Case(normal((4,), (4,)), dtypes=("float32", "float64"), differentiable=False),
-        "high_half": Case(normal((4,)), dtypes=("float32", "float64"), differentiable=False),
         "polynomial": ELEMENTWISE._replace(call=lambda f, x: f(x, [1.0, -2.0, 0.5]), until=SQUARES),
+    },
+    "numerics.exact": {
+        "two_product two_sum": Case(normal((4,), (4,)), dtypes=("float32", "float64"), differentiable=False),
+        "high_half halves": Case(normal((4,)), dtypes=("float32", "float64"), differentiable=False),
+    },
+    "numerics.norms": {
+        "norm": ROWS._replace(until=LAST, call=lambda f, x: f(x, -1)),
+        "global_norm": Case(lambda r: (params(r),), out=at_least_f32),
+    },
+    "numerics.matrices": {
+        "cholesky": Case(lambda r: (spd(r),), out=at_least_f32),
+        "solve_lower": Case(lambda r: (spd(r), r.normal(size=(2, 3))), dtypes=("float32", "float64")),
+    },
+    "numerics.softmax": {
+        "softmax": ROWS,
+        "log_softmax log_sum_exp": ROWS._replace(until=LAST),
+        "behind_largest": ROWS._replace(until=LAST, call=lambda f, s: f(s, -1)),
+        "exp_difference": Case(normal((4,), (4,)), call=lambda f, a, b: f(a - abs(b), a)),
     },
     "activations.exponential": {
         "sigmoid sigmoid_grad tanh_grad softplus softplus_grad log_sigmoid log_sigmoid_grad": ELEMENTWISE,
@@ -68,9 +85,7 @@ FUNCTIONS: dict[str, dict[str, Case]] = {
         "maxout maxout_jacobian": Case(normal((2, 3), (2, 3, 4), (2, 4))),
     },
     "activations.simplex": {
-        "softmax softmax_jacobian log_softmax_jacobian": ROWS,
-        "log_softmax": ROWS._replace(until=LAST),
-        "behind_largest": ROWS._replace(until=LAST, call=lambda f, s: f(s, -1)),
+        "softmax_jacobian log_softmax_jacobian": ROWS,
     },
     "losses.classification": {
         "binary_cross_entropy": Case(
@@ -87,6 +102,14 @@ FUNCTIONS: dict[str, dict[str, Case]] = {
             line=lambda s: (as_rows(s), jnp.ones_like(as_rows(s)) / 3, jnp.ones(3, s.dtype)),
             until=LAST,
         ),
+    },
+    "losses.binary": {
+        "of_probability": YES_NO._replace(args=lambda r: (r.uniform(0.1, 0.9, 4), r.uniform(size=4)), line=None),
+        "of_yes missed": Case(normal((4,), ()), line=lambda s: (s, jnp.full((), 2, s.dtype))),
+    },
+    "losses.cross_entropy": {
+        "of_index": CLASSES._replace(until=LAST),
+        "of_distribution": Case(lambda r: (r.normal(size=(2, 3)), shares(r, 2, 3))),
     },
     "losses.labels": {
         "distributions index_mask is_class": LABELS,
@@ -109,7 +132,7 @@ FUNCTIONS: dict[str, dict[str, Case]] = {
         "absolute_error log_cosh": REGRESSION,
         "huber": REGRESSION._replace(numbers=(0.75,)),
         "mahalanobis_error": CORRELATED,
-        "square_like": Case(lambda r: (r.normal(size=(2, 3)), spd(r))),
+        "factored_error": CORRELATED,
     },
     "losses.segmentation": {
         "soft_jaccard soft_dice": IMAGES,
@@ -120,7 +143,7 @@ FUNCTIONS: dict[str, dict[str, Case]] = {
     "probability.normal": {
         "normal_pdf normal_cdf": DENSITY,
         "normal_logpdf normal_logcdf": DENSITY._replace(until=SQUARES),
-        "standardise": Case(lambda r: (r.normal(size=4), r.normal(size=4), r.uniform(1, 2, 4))),
+        "standardize": Case(lambda r: (r.normal(size=4), r.normal(size=4), r.uniform(1, 2, 4))),
         "normal_sample": DRAW,
     },
     "probability.continuous": {
@@ -144,18 +167,16 @@ FUNCTIONS: dict[str, dict[str, Case]] = {
         ),
     },
     "probability.multivariate": {
-        "cholesky": Case(lambda r: (spd(r),), out=at_least_f32),
         "mvn_logpdf mvn_pdf": Case(lambda r: (r.normal(size=(2, 3)), r.normal(size=3), spd(r))),
         "mvn_sample": Case(
             lambda r: (key(r), r.normal(size=3), spd(r)), call=lambda f, rng, mean, C: f(rng, (2,), mean, C)
         ),
     },
     "probability.norms": {
-        "absolute": ELEMENTWISE,
         "l0_norm l1_norm l2_norm": ROWS._replace(until=LAST),
         "unit_contour": Case(positive((4,)), call=lambda f, angles: f(3.0, angles)),
     },
-    "probability.series": {
+    "numerics.series": {
         "exp_minus_line": ELEMENTWISE._replace(until=88),  # e^89 overflows float32
         "ratio_gap": Case(positive((4,), (4,))),
     },

@@ -3,9 +3,9 @@
 import jax.numpy as jnp
 
 from dlcore.activations import tanh
-from dlcore.backprop import Forward, activation_of, softmax_cross_entropy_head, squared_error_head
-from dlcore.contracts import at_least_f32
-from dlcore.solvers import BFGS, LU, Levenberg, StrongWolfe, start
+from dlcore.backprop import Forward, softmax_cross_entropy_head, squared_error_head, with_grad
+from dlcore.numerics.formats import at_least_f32
+from dlcore.solvers import BFGS, LU, Levenberg, StrongWolfe, init_state
 from tests.laws.case import Case, normal, positive, spd
 
 
@@ -48,7 +48,7 @@ METHODS: dict[str, dict[str, Case]] = {
         ),
     },
     "backprop.flow": {
-        "layer_jacobians": Case(normal((3, 4), (2, 3)), call=lambda f, W, a: f(W, a, activation_of(tanh))),
+        "layer_jacobians": Case(normal((3, 4), (2, 3)), call=lambda f, W, a: f(W, a, with_grad(tanh))),
         "jacobian_norms": Case(
             lambda r: (two_layers(r), r.normal(size=(2, 4)), r.normal(size=(2, 2))),
             call=lambda f, W, a, b: f(W, (a, b), tanh),
@@ -57,39 +57,43 @@ METHODS: dict[str, dict[str, Case]] = {
         "growth_rate": Case(positive((2, 4))),
     },
     "training.metrics": {"accuracy": Case(lambda r: (r.normal(size=(4, 3)), r.integers(0, 3, 4)))},
-    "solvers.conjugate_gradient": {"fletcher_reeves polak_ribiere hestenes_stiefel hager_zhang": VECTORS},
-    "solvers.jacobian": {
+    "solvers.descent.nonlinear_cg": {"fletcher_reeves polak_ribiere hestenes_stiefel hager_zhang": VECTORS},
+    "solvers.residuals.factors": {
         "by_qr by_cholesky": Case(normal((5, 2), (5,), (2,)), call=weighted, dtypes=WIDE),
         "by_shape": Case(normal((9, 2), (9,), (2,)), call=weighted, dtypes=WIDE),
+    },
+    "solvers.residuals.jacobian": {
         "PerExample": Case(
             normal((3,), (5, 3), (5,)), call=lambda f, p, x, y: f(lambda p, x, y: tanh(p @ x) - y)(p, x, y)
         ),
     },
-    "solvers.quasi_newton": {
+    "solvers.descent.quasi_newton": {
         "inverse_hessian_update": Case(
             lambda r: (spd(r), r.normal(size=3), spd(r)), call=lambda f, H, s, A: f(H, s, A @ s)
         )
     },
-    "solvers.preconditioners": {
+    "solvers.linear.preconditioners": {
         "diagonal": Case(lambda r: (spd(r), r.normal(size=3)), call=lambda f, A, v: f(A)(v)),
         "given": Case(lambda r: (spd(r), r.normal(size=3)), call=lambda f, A, v: f(tanh)(A)(v)),
         "incomplete_cholesky": Case(lambda r: (spd(r), r.normal(size=3)), call=lambda f, A, v: f(A)(v), **LOOP),
     },
-    "solvers.uncertainty": {
+    "solvers.residuals.uncertainty": {
         "covariance standard_deviations": FITTED,
         "standard_errors": FITTED._replace(
             args=normal((2,)), call=lambda f, x: f(lambda p: jnp.sum(p**2) + jnp.sum(jnp.cosh(p)), x)
         ),
     },
-    "solvers.line_search": {"line_search": START._replace(call=lambda f, x: f(StrongWolfe(), banana, x, -x))},
-    "solvers.linear": {"solve": Case(lambda r: (spd(r), r.normal(size=3)), call=lambda f, A, b: f(LU(), A, b), **LOOP)},
-    "solvers.loop": {
-        "start": START._replace(call=lambda f, x: f(BFGS(), banana, x)),
-        "step": START._replace(call=lambda f, x: f(BFGS(), banana, start(BFGS(), banana, x))),
-        "raveled": Case(lambda r: (two_layers(r),), call=lambda f, x: f(x)[0], out=at_least_f32),
+    "solvers.descent.search": {"line_search": START._replace(call=lambda f, x: f(StrongWolfe(), banana, x, -x))},
+    "solvers.linear.system": {
+        "solve": Case(lambda r: (spd(r), r.normal(size=3)), call=lambda f, A, b: f(LU(), A, b), **LOOP)
     },
-    "solvers.minimize": {"minimize": START._replace(call=lambda f, x: f(BFGS(max_steps=3), banana, x))},
-    "solvers.least_squares": {
+    "solvers.loop": {
+        "init_state": START._replace(call=lambda f, x: f(BFGS(), banana, x)),
+        "next_state": START._replace(call=lambda f, x: f(BFGS(), banana, init_state(BFGS(), banana, x))),
+    },
+    "solvers.problem": {"ravel": Case(lambda r: (two_layers(r),), call=lambda f, x: f(x)[0], out=at_least_f32)},
+    "solvers.descent.method": {"minimize": START._replace(call=lambda f, x: f(BFGS(max_steps=3), banana, x))},
+    "solvers.residuals.method": {
         "least_squares": START._replace(call=lambda f, x: f(Levenberg(max_steps=3), residuals, x))
     },
 }

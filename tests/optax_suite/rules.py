@@ -63,7 +63,7 @@ def stand_in(rule, names=None, dtype=None):
 
     def update(updates, state, params=None, **extra):
         count, *slots = state
-        kind = optimizers.Velocity if names is Trace else optimizers.Moments
+        kind = optimizers.Velocity if names is Trace else optimizers.RunningMoments
         updates, after = inner.update(updates, RuleState(count, kind(*slots)), params, **extra)
         return updates, renamed(after)
 
@@ -73,7 +73,7 @@ def stand_in(rule, names=None, dtype=None):
 def sgd(learning_rate, momentum=None, nesterov=False, accumulator_dtype=None):
     if momentum is None:
         return stand_in(optimizers.SGD(number(learning_rate)))
-    kind = optimizers.GradientNesterov if nesterov else optimizers.GradientMomentum
+    kind = optimizers.SGDNesterov if nesterov else optimizers.SGDMomentum
     return stand_in(kind(number(learning_rate), momentum), Trace, accumulator_dtype)
 
 

@@ -11,18 +11,24 @@ import scipy.optimize
 
 from dlcore.solvers import (
     CG,
+    Factored,
     GaussNewton,
     Levenberg,
     LevenbergMarquardt,
+    MatrixFree,
     PerExample,
     Status,
+    by_cholesky,
+    by_qr,
+    by_shape,
     covariance,
     least_squares,
     standard_deviations,
     standard_errors,
 )
-from dlcore.solvers.jacobian import _factor_step, _jacobian, by_cholesky, by_qr, by_shape
-from dlcore.solvers.loop import _OnVectors, raveled
+from dlcore.solvers.problem import Problem, ravel
+from dlcore.solvers.residuals.factors import factor_step
+from dlcore.solvers.residuals.jacobian import jacobian
 from experiments.mgh_problems import PROBLEMS
 from experiments.nist_problems import digits, read_nonlinear, residuals
 
@@ -46,7 +52,7 @@ def status(solution):
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: type(m).__name__)
-@pytest.mark.parametrize("linear", [by_qr, by_cholesky, by_shape, CG(tolerance=1e-14)])
+@pytest.mark.parametrize("linear", [*map(Factored, (by_qr, by_cholesky, by_shape)), MatrixFree(CG(tolerance=1e-14))])
 def test_as_scipy_however_the_system_is_solved(method, linear):
     """SciPy's minimum and value; f falls at every step."""
     oracle = scipy.optimize.least_squares(lambda b: np.asarray(decay(b, T, Y)), np.ones(3), xtol=1e-15, ftol=1e-15)
@@ -56,14 +62,14 @@ def test_as_scipy_however_the_system_is_solved(method, linear):
     np.testing.assert_allclose(s.params, oracle.x, rtol=1e-6)
     np.testing.assert_allclose(s.value, oracle.cost, rtol=1e-12)
     assert (np.diff(s.history.value[: int(s.steps) + 1]) <= 0).all()
-    assert s.evaluations.jacobian == (0 if isinstance(linear, CG) else s.steps + 1)
+    assert s.evaluations.jacobian == (0 if isinstance(linear, MatrixFree) else s.steps + 1)
 
 
 @pytest.mark.parametrize("factor", [by_qr, by_cholesky, by_shape])
 def test_damped_step_is_the_normal_equations(factor):
     """(JᵀJ + W) p = -Jᵀr by an explicit inverse; R and c are those of J = QR up to signs."""
     weights = jnp.array([0.0, 0.1, 3.0, 1e-3])
-    p = _factor_step(factor(J, R, weights), weights)
+    p = factor_step(factor(J, R, weights), weights)
     np.testing.assert_allclose(p, -np.linalg.inv(J.T @ J + np.diag(weights)) @ (J.T @ R), rtol=1e-11)
     f = factor(J, R, jnp.zeros(4))
     np.testing.assert_allclose(f.R.T @ f.R, J.T @ J, rtol=1e-12, atol=1e-12)
@@ -78,7 +84,7 @@ def test_ill_conditioned_columns_go_to_qr():
         abs(by_cholesky(bad, R, weights).R[3, 3]), 1e-9, rtol=1
     )
     np.testing.assert_array_equal(
-        _factor_step(by_shape(bad, R, weights), weights), _factor_step(by_qr(bad, R, weights), weights)
+        factor_step(by_shape(bad, R, weights), weights), factor_step(by_qr(bad, R, weights), weights)
     )
     tall = jnp.tile(bad, (3, 1))
     long, none = jnp.tile(R, 3), jnp.zeros(4)
@@ -139,8 +145,8 @@ def test_residuals_per_example():
     """The same J, fit and deviations as by the function of all examples, for one and for two residuals a row."""
     one = PerExample(decay)
     np.testing.assert_array_equal(one(TRUE, T, Y), decay(TRUE, T, Y))
-    plain, rows = (_OnVectors(f, lambda x: x, (T, Y), TRUE.dtype) for f in (decay, one))
-    np.testing.assert_allclose(_jacobian(rows, TRUE), jax.jacfwd(plain)(TRUE), rtol=1e-14)
+    plain, rows = (Problem(f, lambda x: x, (T, Y), TRUE.dtype) for f in (decay, one))
+    np.testing.assert_allclose(jacobian(rows, TRUE), jax.jacfwd(plain)(TRUE), rtol=1e-14)
     fits = [least_squares(LevenbergMarquardt(), f, jnp.ones(3), args=(T, Y)) for f in (decay, one)]
     np.testing.assert_allclose(fits[1].params, fits[0].params, rtol=1e-12)
     assert fits[1].evaluations.jacobian == fits[0].evaluations.jacobian > 1
@@ -150,10 +156,10 @@ def test_residuals_per_example():
     def both(p, row, target):
         return jnp.tanh(p["W"] @ row) - target
 
-    x, unravel = raveled({"W": jnp.ones((2, 3))})
-    f = _OnVectors(PerExample(both), unravel, (J[:, :3], J[:, 2:]), x.dtype)
+    x, unravel = ravel({"W": jnp.ones((2, 3))})
+    f = Problem(PerExample(both), unravel, (J[:, :3], J[:, 2:]), x.dtype)
     assert f(x).shape == (24,)
-    np.testing.assert_allclose(_jacobian(f, x), jax.jacfwd(f)(x), rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(jacobian(f, x), jax.jacfwd(f)(x), rtol=1e-14, atol=1e-15)
 
 
 def test_standard_deviations_and_covariance():

@@ -11,7 +11,6 @@ import scipy.optimize
 from jax.tree_util import Partial
 
 from dlcore.optimizers import SGD
-from dlcore.pytrees import replace
 from dlcore.solvers import (
     BFGS,
     LBFGS,
@@ -23,14 +22,15 @@ from dlcore.solvers import (
     NonlinearCG,
     Status,
     StrongWolfe,
+    init_state,
     minimize,
-    raveled,
-    start,
-    step,
+    next_state,
+    ravel,
 )
-from dlcore.solvers.conjugate_gradient import fletcher_reeves, hestenes_stiefel, polak_ribiere
-from dlcore.solvers.minimize import Move
-from dlcore.solvers.quasi_newton import Pairs, _two_loop, inverse_hessian_update
+from dlcore.solvers.descent.method import Move
+from dlcore.solvers.descent.nonlinear_cg import fletcher_reeves, hestenes_stiefel, polak_ribiere
+from dlcore.solvers.descent.quasi_newton import Pairs, inverse_hessian_update, two_loop
+from dlcore.tree.names import replace
 
 METHODS = [BFGS(), LBFGS(), Newton(), NewtonCG(), NonlinearCG()]
 RNG = np.random.default_rng(0)
@@ -117,20 +117,20 @@ def test_secant_equation_and_textbook_form():
 
 
 @pytest.mark.parametrize("pairs", [2, 4, 7])
-def test_two_loops_are_the_matrix(pairs):
+def testtwo_loops_are_the_matrix(pairs):
     """The recursion equals m updates of the scaled identity, with the ring partly filled, full and overwritten."""
     m = 4
     S, Y = RNG.normal(size=(2, pairs, N))
     Y = S @ A + 0.01 * Y
     method = LBFGS(memory=m)
-    ring = method.blank(B)
+    ring = method.init(B)
     for s, y in zip(S, Y, strict=True):
-        ring = method.remember(ring, Move(jnp.asarray(s), jnp.asarray(y), B, B), jnp.asarray(False))
+        ring = method.update(ring, Move(jnp.asarray(s), jnp.asarray(y), B, B), jnp.asarray(False))
     assert isinstance(ring, Pairs)
     H = (S[-1] @ Y[-1]) / (Y[-1] @ Y[-1]) * jnp.eye(N)
     for s, y in zip(S[-m:], Y[-m:], strict=True):
         H = inverse_hessian_update(H, jnp.asarray(s), jnp.asarray(y))
-    np.testing.assert_allclose(_two_loop(ring, B), H @ B, rtol=1e-10)
+    np.testing.assert_allclose(two_loop(ring, B), H @ B, rtol=1e-10)
 
 
 def test_newton_leaves_a_saddle():
@@ -196,11 +196,11 @@ def test_history_is_asked_for():
 
 
 def test_steps_by_hand_are_the_run():
-    """start and step, driven by a Python loop and interrupted, give the numbers of the compiled loop."""
-    x0, unravel = raveled({"a": jnp.array([-1.2]), "b": jnp.array([1.0])})
+    """init_state and next_state, driven by a Python loop and interrupted, give the numbers of the compiled loop."""
+    x0, unravel = ravel({"a": jnp.array([-1.2]), "b": jnp.array([1.0])})
     method = LBFGS()
-    state = start(method, rosenbrock, x0)
-    once = jax.jit(lambda state: step(method, rosenbrock, state))
+    state = init_state(method, rosenbrock, x0)
+    once = jax.jit(lambda state: next_state(method, rosenbrock, state))
     for _ in range(60):
         state = once(state)
     whole = minimize(method, rosenbrock, x0)

@@ -1,0 +1,80 @@
+"""The short table at the end of a run."""
+
+import os
+import textwrap
+from collections.abc import Iterator
+
+from dlcore.console.numbers import metric, percent, short, with_error
+from dlcore.console.progress import duration
+from dlcore.diagnosis import Verdict
+from dlcore.runs import DataRecord, Records, SanityRecord, SweepRecord, TestRecord, read
+
+_WIDTH = 80
+
+
+def summary(folder: str | os.PathLike[str]) -> str:
+    """The result of a run folder as plain text in two columns, at most 80 wide; paths are never broken."""
+    rows = list(_rows(read(folder)))
+    left = max(len(name) for name, _ in rows) + 2
+    lines = []
+    for name, value in rows:
+        wrapped = textwrap.wrap(value, _WIDTH - left, break_long_words=False, break_on_hyphens=False) or [""]
+        lines.append(name.ljust(left) + wrapped[0])
+        lines += [" " * left + line for line in wrapped[1:]]
+    return "\n".join(lines)
+
+
+def _rows(records: Records) -> Iterator[tuple[str, str]]:
+    chosen, t = records.chosen, records.training
+    if records.data:
+        yield from _data_rows(records.data)
+    if records.sanity:
+        yield from _sanity_rows(records.sanity)
+    if chosen and chosen.best is not None:
+        yield from _choice_rows(chosen, records.setup.configuration if records.setup else chosen.best)
+    if t:
+        yield "epochs", f"{t.epochs}{f', best {t.best_epoch}' if t.best_epoch else ''} ({t.ending})"
+    if records.verdict:
+        yield from _verdict_rows(records.verdict.verdict)
+    if records.test:
+        yield from _test_rows(records.test)
+    if records.status.failure:
+        yield "failed", records.status.failure
+    elif not records.complete:
+        yield "interrupted", "the run did not come to its end"
+    yield "time", duration(records.status.seconds)
+    yield "report", str(records.folder / "report.html")
+
+
+def _data_rows(data: DataRecord) -> Iterator[tuple[str, str]]:
+    kinds = f", {len(data.classes)} classes" if data.classes else ""
+    yield "data", f"{data.name}: {data.examples} examples{kinds}"
+    yield "sizes", f"{data.train} / {data.validation} / {data.test} (training / validation / test)"
+
+
+def _sanity_rows(sanity: SanityRecord) -> Iterator[tuple[str, str]]:
+    expected = f"{sanity.expected_name} = {short(sanity.expected)}"
+    yield "initial loss", f"{short(sanity.initial_loss)} ({expected})"
+    for rung in sanity.rungs:
+        right = "" if rung.accuracy is None else f", accuracy {percent(rung.accuracy[-1])}"
+        kind = f" ({rung.verdict.kind})" if rung.verdict else ""
+        yield f"overfit {rung.examples}", f"loss {short(rung.loss[-1], 2)}{right}{kind}"
+
+
+def _choice_rows(sweep: SweepRecord, best: int) -> Iterator[tuple[str, str]]:
+    for i, (path, value) in enumerate(sweep.space[best].items()):
+        yield "" if i else "chosen", f"{path} = {short(value)}"
+    yield "validation loss", with_error(sweep.study.mean[best], sweep.study.standard_error[best])
+
+
+def _verdict_rows(verdict: Verdict) -> Iterator[tuple[str, str]]:
+    yield "verdict", verdict.kind
+    for name, lines in (("evidence", verdict.evidence), ("try next", verdict.try_next)):
+        if lines:
+            yield f"  {name}", lines[0]
+
+
+def _test_rows(test: TestRecord) -> Iterator[tuple[str, str]]:
+    for name, value in (test.metrics or {"loss": test.loss}).items():
+        constant = f" (constant prediction: {metric(name, test.baseline[name])})" if name in test.baseline else ""
+        yield f"test {name}", metric(name, value, test.standard_error.get(name)) + constant

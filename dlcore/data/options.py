@@ -1,0 +1,53 @@
+"""What can be said about a table; what is not said is guessed, with a sentence."""
+
+import dataclasses
+import shlex
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True)
+class TableOptions:
+    """How a table is read; every field is an option of the command line."""
+
+    target: tuple[str | int, ...] = ()
+    """Column to learn, by name or number, several for a regression; default: target, class, label, y or the last."""
+    drop: tuple[str | int, ...] = ()
+    """Columns to leave out."""
+    keep: tuple[str | int, ...] = ()
+    """Columns to keep that would be left out: row numbers, identifiers."""
+    task: str | None = None
+    """classification or regression."""
+    separator: str | None = None
+    """Between the cells of a row."""
+    decimal: str | None = None
+    """Decimal mark, a point or a comma."""
+    missing: tuple[str, ...] = ()
+    """Further cells that mean that nothing is known, such as None or -999."""
+    classes: tuple[str, ...] = ()
+    """Order of the classes, or names for them in the order of their numbers."""
+    header: bool | None = None
+    """Whether the first line has the names of the columns."""
+
+
+def option(name: str, value: Any) -> str:
+    """How to say it, on the command line and in Python: ``--drop id (drop=('id',))``."""
+    if isinstance(value, bool):
+        return f"--{'' if value else 'no-'}{name} ({name}={value})"
+    shown = value if isinstance(value, tuple) else (value,)
+    return f"--{name} {' '.join(shlex.quote(str(v)) for v in shown)} ({name}={value!r})"
+
+
+def check_options(options: TableOptions) -> None:
+    """Raise ValueError for the first choice that there is not."""
+    if options.task not in (None, "classification", "regression"):
+        raise ValueError(f"needed task 'classification' or 'regression', got {options.task!r}")
+    if options.decimal not in (None, ".", ","):
+        raise ValueError(f"needed a decimal mark '.' or ',', got {options.decimal!r}; try {option('decimal', ',')}")
+    if options.separator is not None and (len(options.separator) != 1 or options.separator == '"'):
+        raise ValueError(
+            f"needed a separator of one character, got {options.separator!r}; try {option('separator', ';')}"
+        )
+    if len(set(options.classes)) < len(options.classes):
+        raise ValueError(
+            f"needed different classes, got {' '.join(options.classes)}; try {option('classes', ('no', 'yes'))}"
+        )

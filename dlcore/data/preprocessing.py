@@ -1,0 +1,279 @@
+"""From columns as they were read to inputs of a network, by what the training part says and nothing else."""
+
+import dataclasses
+import json
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dlcore.data.cells import MISSING, factorized, label_of, number, tidy
+from dlcore.data.examples import Column, Examples, Schema
+from dlcore.data.normalization import blocks, moments
+from dlcore.data.options import TableOptions, option
+from dlcore.data.splits import Split
+from dlcore.data.tables import Table, table_in, table_of
+
+_FORMAT = 1
+_MOST_WORDS = 255  # of one column that get an input of their own, the most frequent ones
+
+
+class Number(NamedTuple):
+    r"""$z = (x - \mu) / \sigma$; where x is missing $z = 0$, and 1 in an input ``missing`` if there is one."""
+
+    name: str
+    mean: float
+    std: float
+    missing: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of its inputs."""
+        return (self.name, *[f"{self.name} missing"] * self.missing)
+
+
+class Category(NamedTuple):
+    """One input for each of ``words``, 1 where it stands; ``other``: one for all words that are not among them.
+
+    What stood once in the training part is as what never stood there, and teaches it (Good 1953, The population
+    frequencies of species): these words make up ``other``. Without any, all inputs of a new word are 0.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    other: bool = False
+    missing: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of its inputs."""
+        names = [*self.words, *["other"] * self.other, *["missing"] * self.missing]
+        return tuple(f"{self.name}={name}" for name in names)
+
+
+class Target(NamedTuple):
+    """What is learned: names, and the classes, or the mean and standard deviation of each quantity."""
+
+    names: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    def inverse(self, z: Any) -> np.ndarray:
+        r"""Quantities $y = \mu + \sigma z$ [n, k] in their units."""
+        return np.asarray(self.mean) + np.asarray(self.std) * np.asarray(z, np.float64)
+
+
+_NO_TARGET = Target()
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """What was done to the training part, to be done to all other data: a record that JSON keeps, readable.
+
+    A call makes inputs float32 [n, d] of cells [n, k], of a pandas or polars frame or of a file with these columns.
+    """
+
+    columns: tuple[Number | Category, ...]
+    target: Target = _NO_TARGET
+    decimal: str = "."
+    missing: tuple[str, ...] = ()
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """The names of the d inputs."""
+        return tuple(name for column in self.columns for name in column.inputs)
+
+    def __call__(self, source: Any) -> np.ndarray:
+        """Raises ValueError for columns that are not there, by name, and for text where numbers were."""
+        cells = source if isinstance(source, np.ndarray) else self.cells(source)
+        if cells.ndim != 2 or cells.shape[1] != len(self.columns):
+            raise ValueError(f"needed x [n, {len(self.columns)}], got {list(cells.shape)}; try the columns of training")
+        z = np.zeros((len(cells), len(self.features)), np.float32)
+        plan = _plan(self.columns)
+        for rows in blocks(*z.shape):
+            _fill(z[rows], np.asarray(cells[rows], np.float64), plan)
+        return z
+
+    def inverse(self, z: Any) -> np.ndarray:
+        """Cells [n, k] from inputs [n, d]: numbers in their units, the number of the likeliest word."""
+        z = np.asarray(z, np.float64)
+        starts = np.cumsum([0, *(len(column.inputs) for column in self.columns)])
+        parts = [
+            c.mean + c.std * z[:, i] if isinstance(c, Number) else z[:, i : i + len(c.words)].argmax(axis=1)
+            for c, i in zip(self.columns, starts, strict=False)
+        ]
+        return np.stack(parts, axis=1) if parts else np.zeros((len(z), 0))
+
+    def cells(self, source: Any) -> np.ndarray:
+        """Cells [n, k] of a frame, a dictionary of columns or the path of a file, found by the columns' names."""
+        table = _table(source, self)
+        absent = [column.name for column in self.columns if column.name not in table.frame.columns]
+        if absent:
+            there = ", ".join(map(repr, list(table.frame.columns)[:12]))
+            raise ValueError(f"needed column{'s' * (len(absent) > 1)} {', '.join(map(repr, absent[:8]))}, got {there}")
+        read = [_cells_of(table.frame[column.name], column, self) for column in self.columns]
+        return np.stack(read, axis=1)
+
+    def to_json(self) -> str:
+        """The record as text that people read; ``from_json`` gives the same numbers back."""
+        kinds = {Number: "number", Category: "category"}
+        columns = [{"kind": kinds[type(column)], **column._asdict()} for column in self.columns]
+        record = {"format": _FORMAT, "decimal": self.decimal, "missing": self.missing, "target": self.target._asdict()}
+        return json.dumps({**record, "columns": columns}, indent=1, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Preprocessing":
+        """The record in ``text``; raises ValueError in one line where it is none."""
+        kinds = {"number": Number, "category": Category}
+        try:
+            record = json.loads(text, parse_float=float)
+            if record["format"] > _FORMAT:
+                raise ValueError(f"format {record['format']} is newer than this dlcore's {_FORMAT}")
+            columns = tuple(kinds[c.pop("kind")](**_tuples(c)) for c in record["columns"])
+            return cls(columns, Target(**_tuples(record["target"])), record["decimal"], tuple(record["missing"]))
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"needed a saved preprocessing, got {text[:40]!r}: {error}") from error
+
+
+def _tuples(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}
+
+
+class _Plan(NamedTuple):
+    """Where the numbers stand in cells and inputs, with their means and scales, and the rest one by one."""
+
+    cells: np.ndarray
+    inputs: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+    indicators: list[tuple[int, int]]
+    categories: list[tuple[int, int, Category]]
+
+
+def _plan(columns: tuple[Number | Category, ...]) -> _Plan:
+    starts = [0, *np.cumsum([len(column.inputs) for column in columns]).tolist()]
+    placed = list(zip(range(len(columns)), starts, columns, strict=False))
+    numbers = [(j, i, c) for j, i, c in placed if isinstance(c, Number)]
+    return _Plan(
+        np.array([j for j, _, _ in numbers], int),
+        np.array([i for _, i, _ in numbers], int),
+        np.array([c.mean for _, _, c in numbers]),
+        np.array([c.std for _, _, c in numbers]),
+        [(j, i + 1) for j, i, c in numbers if c.missing],
+        [(j, i, c) for j, i, c in placed if isinstance(c, Category)],
+    )
+
+
+def _fill(z: np.ndarray, cells: np.ndarray, plan: _Plan) -> None:
+    numbers = (cells[:, plan.cells] - plan.mean) / plan.std
+    z[:, plan.inputs] = np.where(np.isnan(numbers), 0, numbers)
+    for j, i in plan.indicators:
+        z[:, i] = np.isnan(cells[:, j])
+    for j, i, category in plan.categories:
+        known = np.flatnonzero(cells[:, j] < len(category.words) + category.other)
+        z[known, i + cells[known, j].astype(int)] = 1
+        if category.missing:
+            z[:, i + len(category.inputs) - 1] = np.isnan(cells[:, j])
+
+
+def prepare(split: Split) -> tuple[Split, Preprocessing]:
+    r"""Inputs of a network from the columns of a table, and the record that does the same to new data.
+
+    Numbers are normalized by mean and standard deviation, computed in float64 and taken off before float32; missing
+    ones become 0, the mean, with an input that says so; words become one input each; quantities to learn become
+    $(y - \mu) / \sigma$. All from the training part; the test set stays sealed and is prepared when it opens.
+    """
+    x, schema = split.train.x, split.schema
+    cells = np.asarray(x).reshape(len(x), -1)
+    columns = schema.columns or tuple(Column(str(j)) for j in range(cells.shape[1]))
+    learned = _learn(cells, columns)
+    by = Preprocessing(learned, _learn_target(split.train.y, schema), schema.decimal, schema.missing)
+
+    def apply(examples: Examples) -> Examples:
+        here = np.asarray(examples.x).reshape(len(examples.x), -1)
+        y = examples.y if not by.target.mean else _standard(examples.y, by.target)
+        return Examples(by(_recoded(here, columns, by.columns)), y)
+
+    parts = {"train": apply(split.train), "validation": apply(split.validation), "test": split.test.map(apply)}
+    return dataclasses.replace(
+        split, **parts, schema=Schema(classes=schema.classes, target=schema.target), inputs=by
+    ), by
+
+
+def _standard(y: Any, target: Target) -> np.ndarray:
+    return ((np.asarray(y, np.float64) - target.mean) / target.std).astype(np.float32)
+
+
+def _learn(cells: np.ndarray, columns: tuple[Column, ...]) -> tuple[Number | Category, ...]:
+    mean, std, missing = moments(cells)
+    if not np.isfinite(mean + std).all():
+        name = columns[int(np.flatnonzero(~np.isfinite(mean + std))[0])].name
+        raise ValueError(f"column {name!r}: needed finite numbers, got inf; try {option('missing', ('inf',))}")
+    return tuple(
+        _learn_words(cells[:, j], column) if column.words else Number(column.name, *numbers)
+        for j, (column, *numbers) in enumerate(zip(columns, mean.tolist(), std.tolist(), missing.tolist(), strict=True))
+    )
+
+
+def _learn_words(codes: np.ndarray, column: Column) -> Category:
+    known = codes[~np.isnan(codes)].astype(int)
+    counts = np.bincount(known, minlength=len(column.words))
+    often = np.sort(np.argsort(-counts, kind="stable")[:_MOST_WORDS])
+    words = tuple(column.words[i] for i in often if counts[i] > 1)
+    return Category(column.name, words, int((counts > 0).sum()) > len(words), len(known) < len(codes))
+
+
+def _learn_target(y: Any, schema: Schema) -> Target:
+    y = np.asarray(y)
+    if schema.classes or y.dtype.kind in "biu":
+        return Target(schema.target, schema.classes)
+    mean, std, _ = moments(y)
+    return Target(schema.target, (), tuple(np.atleast_1d(mean).tolist()), tuple(np.atleast_1d(std).tolist()))
+
+
+def _recoded(cells: np.ndarray, columns: tuple[Column, ...], learned: tuple[Number | Category, ...]) -> np.ndarray:
+    """Words by their numbers in the training part instead of the file; others by the number after the last."""
+    pairs = [(j, c, t) for j, (c, t) in enumerate(zip(columns, learned, strict=True)) if isinstance(t, Category)]
+    recoded = cells.copy() if pairs else cells
+    for j, column, category in pairs:
+        place = {word: float(i) for i, word in enumerate(category.words)}
+        by_code = np.array([place.get(word, len(place)) for word in column.words] + [np.nan])
+        recoded[:, j] = by_code[np.where(np.isnan(cells[:, j]), -1, cells[:, j]).astype(int)]
+    return recoded
+
+
+def _table(source: Any, by: Preprocessing) -> Table:
+    if isinstance(source, (str, os.PathLike)):
+        return table_in(pathlib.Path(source).expanduser(), TableOptions(decimal=by.decimal, missing=by.missing), 1)
+    return table_of(source)
+
+
+def _cells_of(values: Any, column: Number | Category, by: Preprocessing) -> np.ndarray:
+    """A column of new data as training read it, whatever its own cells would look like."""
+    if isinstance(column, Number):
+        return (
+            values.to_numpy(np.float64, na_value=np.nan)
+            if values.dtype.kind in "biuf"
+            else _numbers(values, column, by)
+        )
+    codes, found = factorized(values)
+    unknown = {word.lower() for word in by.missing} | MISSING
+    place = {word: float(i) for i, word in enumerate(column.words)}
+    words = [tidy(label_of(word)) for word in found]
+    by_code = [np.nan if word.lower() in unknown else place.get(word, len(place)) for word in words]
+    return np.array([*by_code, np.nan])[codes]
+
+
+def _numbers(values: Any, column: Number, by: Preprocessing) -> np.ndarray:
+    codes, found = factorized(values)
+    words = [tidy(word) for word in found]
+    read = [number(word, by.decimal) for word in words]
+    strange = [
+        w for w, r in zip(words, read, strict=True) if np.isnan(r) and w.lower() not in MISSING and w not in by.missing
+    ]
+    if strange and len(strange) == len(words):
+        hint = f"{option('missing', (strange[0],))}, or the file that was meant"
+        raise ValueError(f"column {column.name!r}: needed numbers, got {strange[0]!r}; try {hint}")
+    return np.array([*read, np.nan])[codes]

@@ -1,0 +1,27 @@
+"""Figures in one look, from arrays alone: a history, a study, a confusion matrix in, a matplotlib figure out."""
+
+from dlcore.figures.curves import ladder, loss_curves, metric_curves, step_curves
+from dlcore.figures.outcomes import class_balance, confusion, distributions, image_grid, predictions, wrong_predictions
+from dlcore.figures.style import apart, canvas, label_ends, name_axes
+from dlcore.figures.sweeps import lay_out, sweep_curves, sweep_histories, sweep_map
+
+__all__ = [
+    "apart",
+    "canvas",
+    "class_balance",
+    "confusion",
+    "distributions",
+    "image_grid",
+    "label_ends",
+    "ladder",
+    "lay_out",
+    "loss_curves",
+    "metric_curves",
+    "name_axes",
+    "predictions",
+    "step_curves",
+    "sweep_curves",
+    "sweep_histories",
+    "sweep_map",
+    "wrong_predictions",
+]

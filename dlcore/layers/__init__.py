@@ -1,0 +1,75 @@
+"""Layers, their composition, and what images are augmented with."""
+
+from dlcore.layers.augmentation import (
+    Augment,
+    augment,
+    cutout,
+    flip,
+    mixup,
+    random_crop,
+    random_cutout,
+    random_flip,
+    random_noise,
+    random_rotation,
+    rotate,
+    shift,
+)
+from dlcore.layers.base import Activation, Dense, Dropout, Flatten, Layer, Maxout, Reshape, dense, dropout
+from dlcore.layers.composition import Residual, Sequential, mlp, output_shape, residual, sequential
+from dlcore.layers.convolution import Conv, conv2d, conv2d_by_patches
+from dlcore.layers.counts import (
+    ParameterRow,
+    count_multiplications,
+    count_parameters,
+    format_parameter_table,
+    parameter_table,
+)
+from dlcore.layers.normalization import BatchNorm, LayerNorm, batch_moments, batch_norm, layer_norm
+from dlcore.layers.pooling import AvgPool, MaxPool, avg_pool, max_pool
+
+__all__ = [
+    "Activation",
+    "Augment",
+    "AvgPool",
+    "BatchNorm",
+    "Conv",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Layer",
+    "LayerNorm",
+    "MaxPool",
+    "Maxout",
+    "ParameterRow",
+    "Reshape",
+    "Residual",
+    "Sequential",
+    "augment",
+    "avg_pool",
+    "batch_moments",
+    "batch_norm",
+    "conv2d",
+    "conv2d_by_patches",
+    "count_multiplications",
+    "count_parameters",
+    "cutout",
+    "dense",
+    "dropout",
+    "flip",
+    "format_parameter_table",
+    "layer_norm",
+    "max_pool",
+    "mixup",
+    "mlp",
+    "output_shape",
+    "parameter_table",
+    "random_crop",
+    "random_cutout",
+    "random_flip",
+    "random_noise",
+    "random_rotation",
+    "residual",
+    "rotate",
+    "sequential",
+    "shift",
+]

@@ -1,0 +1,1 @@
+"""The ground floor of numbers: formats, errors, derivatives, exact arithmetic, elementary functions, norms."""

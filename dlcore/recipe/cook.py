@@ -1,0 +1,122 @@
+"""The lectures' recipe as a program: check, sanity, tune coarse then fine, train, diagnose, test once, report."""
+
+import contextlib
+import dataclasses
+import time
+from pathlib import Path
+
+from dlcore import data, losses, report
+from dlcore.console import interrupts
+from dlcore.initializers import normal
+from dlcore.layers import mlp
+from dlcore.optimizers import Adam
+from dlcore.recipe.options import Recipe, check
+from dlcore.recipe.steps import diagnose, look, sanity, test, train, tune
+from dlcore.recipe.task import Load, Task, prepare
+from dlcore.regularizers import L2
+from dlcore.runs import PreprocessingRecord, RecipeRecord, RunFolder, SetupRecord, SweepRecord, environment, one_line
+from dlcore.training import EarlyStopping, Run, Setup, checkpoints
+from dlcore.tree.saved import to_config
+from dlcore.tuning import assign, refine
+
+RATE, DECAY = "optimizer.learning_rate", "penalty.strength"
+
+
+class RunFailedError(RuntimeError):
+    """A run that failed after its first record: its folder is kept, ``dlcore report`` shows what was done."""
+
+
+def run(recipe: Recipe, name: str, out: Path, load: Load = data.load) -> Path:
+    """Cook ``recipe`` on the data set ``name`` into the new folder ``out``; the path of its report.
+
+    Raises ValueError in one line where data, options or folder do not allow it; then nothing is left behind. Whatever
+    fails later, or Ctrl-C, which waits for the end of what is in hand, leaves a folder with all that was done:
+    RunFailedError or KeyboardInterrupt.
+    """
+    check(recipe)
+    folder = RunFolder(out)
+    page = folder.path / "report.html"
+    with interrupts.deferred():
+        try:
+            with folder:
+                _cook(recipe, name, load, folder)
+        except KeyboardInterrupt:
+            report.build(folder.path, figures=False)  # nobody waits for pictures who pressed Ctrl-C
+            raise
+        except Exception as error:
+            if not folder.kept:
+                raise
+            if not page.exists():  # or else it has figures, all but the one that failed
+                with contextlib.suppress(Exception):  # the disk may be full
+                    report.build(folder.path, figures=False)
+            why = f"failed in the step {folder.step}: {one_line(error)}"
+            raise RunFailedError(f"{why}; what was done is kept: dlcore report {out}") from error
+    return page
+
+
+def _cook(recipe: Recipe, name: str, load: Load, folder: RunFolder) -> None:
+    """All steps, each with its record; between them a signal is heard."""
+    _begin(folder, "data")
+    task = prepare(recipe, name, load)
+    folder.keep(RecipeRecord(task.dataset.name, dataclasses.asdict(recipe)))
+    for record in (environment(), look.describe(task), PreprocessingRecord(task.inputs)):
+        folder.keep(record)
+    setup = setup_of(recipe, task.dataset.task, task.outputs)
+    _begin(folder, "sanity")
+    folder.keep(sanity.rehearse(setup, task))
+    chosen = _tune(recipe, setup, task, folder)
+    _begin(folder, "training")
+    trained = _train(chosen, task, folder)
+    _begin(folder, "test")
+    folder.keep(test.evaluate(trained, task))
+    _begin(folder, "report")
+    report.build(folder.path)
+    report.write_events(folder.path)
+    interrupts.check()
+
+
+def _begin(folder: RunFolder, step: str) -> None:
+    interrupts.check()
+    folder.begin(step)
+
+
+def setup_of(recipe: Recipe, task: str, outputs: int) -> Setup:
+    """The setup that ``recipe`` starts from: an MLP with ReLU, Adam and an L2 penalty.
+
+    The last layer starts near zero, so that all classes are equally probable: the first loss is ln c.
+    """
+    return Setup(
+        model=mlp((*recipe.hidden, outputs), dropout=recipe.dropout, output_init=normal(0.01)),
+        loss=losses.softmax_cross_entropy if task == "classification" else losses.squared_error,
+        optimizer=Adam(),
+        penalty=L2(0.0),
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+    )
+
+
+def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> Setup:
+    """Two sweeps and the one choice between them."""
+    axes = {RATE: list(recipe.learning_rates), DECAY: list(recipe.weight_decays)}
+    sweeps: list[SweepRecord] = []
+    for number, name in enumerate(("coarse", "refined"), 1):
+        _begin(folder, f"sweep, {name}")
+        sweeps.append(tune.search(name, number, setup, axes, recipe.seeds, task))
+        folder.keep(sweeps[-1])
+        axes = refine(axes, sweeps[-1].space[sweeps[-1].study.best])
+    best = tune.choose(sweeps)
+    tuned = assign(setup, best.space[best.study.best])
+    chosen = dataclasses.replace(tuned, epochs=3 * recipe.epochs, stopping=EarlyStopping(recipe.patience))
+    folder.keep(SetupRecord(best.number, best.study.best, to_config(chosen), repr(chosen)))
+    return chosen
+
+
+def _train(chosen: Setup, task: Task, folder: RunFolder) -> Run:
+    """Train, keep the curves and their verdict, then the state."""
+    began = time.perf_counter()
+    trained = train.fit_choice(chosen, task)
+    training = train.record(trained, began)
+    folder.keep(training)
+    folder.keep(diagnose.judge(task, training, int(trained.state.first_nonfinite)))
+    checkpoints.save(folder.path / "checkpoints" / "last", trained)
+    return trained

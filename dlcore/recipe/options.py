@@ -1,0 +1,54 @@
+"""What is tried on a data set."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from dlcore.numerics.errors import needed
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """What is tried on a data set; every field is an option of the command line."""
+
+    hidden: tuple[int, ...] = (128,)
+    """Units of the hidden layers."""
+    dropout: float = 0.0
+    """Probability of dropping a hidden unit."""
+    learning_rates: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1)
+    """Learning rates of the coarse sweep."""
+    weight_decays: tuple[float, ...] = (0.0, 1e-5, 1e-4)
+    """Strengths of the L2 penalty of the coarse sweep."""
+    seeds: int = 4
+    """Trainings of every configuration in a sweep."""
+    epochs: int = 30
+    """Epochs of a training in a sweep; the final training may take three times as many."""
+    batch_size: int = 32
+    """Examples of a mini-batch."""
+    patience: int = 20
+    """Epochs without a lower validation loss after which the final training stops."""
+    seed: int = 0
+    """Of the split and of all trainings."""
+
+
+_LEAST = {"hidden": 1, "seeds": 1, "epochs": 1, "batch_size": 1, "patience": 1, "weight_decays": 0, "dropout": 0}
+
+
+def check(recipe: Recipe) -> None:
+    """Raise ValueError for the first option out of its range."""
+    for name, low in _LEAST.items():
+        _require(name, f"at least {low}", getattr(recipe, name), lambda v, low=low: v >= low)
+    _require("dropout", "a probability below 1", recipe.dropout, lambda v: v < 1, "0.5")
+    rates = recipe.learning_rates
+    _require("learning_rates", "positive numbers", rates, lambda v: 0 < v < math.inf, "1e-4 1e-3 1e-2")
+    _require("weight_decays", "finite numbers", recipe.weight_decays, lambda v: v < math.inf, "0 1e-4")
+    for name in ("learning_rates", "weight_decays"):
+        if not getattr(recipe, name):
+            raise ValueError(needed(name, "at least one", "none", "1e-3"))
+
+
+def _require(name: str, what: str, values: Any, holds: Any, hint: str = "") -> None:
+    if wrong := [value for value in np.ravel(values).tolist() if not holds(value)]:
+        raise ValueError(needed(name, what, wrong[0], hint))

@@ -1,0 +1,19 @@
+"""Fifth step: what the curves of the training say."""
+
+from dlcore import diagnosis
+from dlcore.recipe.task import Task
+from dlcore.runs import TrainingRecord, VerdictRecord
+
+
+def judge(task: Task, training: TrainingRecord, first_nonfinite: int) -> VerdictRecord:
+    """The verdict, which knows what was done and how often the largest class alone would be right."""
+    stopped = ("early stopping", "more epochs") if training.ending == "stopped early" else ("early stopping",)
+    verdict = diagnosis.diagnose(
+        diagnosis.Curves.of(training.history, first_nonfinite),
+        task.baseline,
+        classes=task.classes or None,
+        n_validation=len(task.split.validation.x),
+        majority=None if task.counts is None else float(task.counts.max() / task.counts.sum()),
+        done=stopped,
+    )
+    return VerdictRecord(verdict)

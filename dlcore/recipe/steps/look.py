@@ -1,0 +1,36 @@
+"""First step: look at the data."""
+
+import numpy as np
+
+from dlcore import data
+from dlcore.recipe.task import Task
+from dlcore.runs import DataRecord
+
+SHOWN = 12  # images
+
+
+def describe(task: Task) -> DataRecord:
+    """What the data set is, the sizes of its parts and what the checks found."""
+    dataset, split = task.dataset, task.split
+    return DataRecord(
+        name=dataset.name,
+        task=dataset.task,
+        target=", ".join(dataset.target),
+        classes=dataset.classes,
+        features=tuple(column.name for column in task.inputs.columns),
+        width=len(task.inputs.features),
+        image_shape=dataset.image_shape,
+        examples=len(dataset),
+        train=len(split.train.x),
+        validation=len(split.validation.x),
+        test=split.test.n,
+        source=dataset.source,
+        license=dataset.license,
+        findings=task.findings,
+        counts=task.counts,
+        summaries=data.summaries(task.training) + data.target_summaries(task.training),
+        sample=() if dataset.image_shape else tuple(data.preview(task.training)),
+        shown=data.Examples(np.asarray(task.training.x[:SHOWN]), np.asarray(task.training.y[:SHOWN]))
+        if dataset.image_shape
+        else None,
+    )

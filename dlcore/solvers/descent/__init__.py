@@ -1,0 +1,1 @@
+"""Minimization of smooth functions: directions of descent and searches along them."""

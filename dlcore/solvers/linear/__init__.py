@@ -1,0 +1,1 @@
+"""Linear systems: direct methods, stationary iterations and conjugate gradients."""

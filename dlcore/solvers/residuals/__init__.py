@@ -1,0 +1,1 @@
+"""Nonlinear least squares: what its steps need of the Jacobian, its methods, and how well the data determine a fit."""

@@ -1,0 +1,65 @@
+"""The one door to a training: data and setup as arrays, checked before anything is compiled."""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from dlcore.data import Examples, Padded, Split, train_validation
+from dlcore.numerics.errors import needed
+from dlcore.numerics.formats import Array
+from dlcore.training.checks import check_setup
+from dlcore.training.setup import Setup, as_arrays
+
+SHARE = 0.2  # of examples that come without a split: for validation
+SMALL = ("bfloat16", "float8_e4m3fn", "float8_e5m2")  # floating types that NumPy does not know as such
+
+
+def ready(setup: Setup, data: Any) -> tuple[Setup, Split]:
+    """(setup, data) as arrays, checked: what ``start`` and ``advance`` take. ``data`` is a split, or a pair (x, y).
+
+    Raises ValueError or TypeError, in one line, unless the one can be trained on the other.
+    """
+    data = arrays(data)
+    check_setup(setup, data)
+    return as_arrays(setup), data
+
+
+def is_pair(data: Any) -> bool:
+    """Whether ``data`` are examples (x, y) without a split."""
+    return isinstance(data, (tuple, list)) and len(data) == 2
+
+
+def arrays(data: Any) -> Split:
+    """The parts of ``data`` that a training sees, ``train`` and ``validation``, as arrays of JAX.
+
+    A pair (x, y) is cut in two by ``data.train_validation``.
+    """
+    if is_pair(data):
+        x, y = data
+        data = train_validation(as_array("x", x), as_array("y", y), SHARE)
+    if not (hasattr(data, "train") and hasattr(data, "validation")):
+        hint = "(x, y), or data.split(dataset)"
+        raise TypeError(needed("data", "a split or a pair (x, y)", type(data).__name__, hint))
+    return Split(_examples("training", data.train), _examples("validation", data.validation))
+
+
+def _examples(name: str, part: Any) -> Any:
+    if isinstance(part, Padded):
+        return Padded(as_array(f"{name} x", part.x), as_array(f"{name} y", part.y), part.n)
+    if not is_pair(part):
+        raise TypeError(needed(f"{name} data", "a pair (x, y)", type(part).__name__))
+    x, y = part
+    return Examples(as_array(f"{name} x", x), as_array(f"{name} y", y))
+
+
+def as_array(name: str, a: Any) -> Array:
+    """``a`` on the device; raises TypeError, with ``name``, for what holds no numbers."""
+    if isinstance(a, jax.Array):
+        return a
+    a = np.asarray(a)
+    if a.dtype.kind not in "fiub" and a.dtype.name not in SMALL:
+        hint = "np.unique(y, return_inverse=True)[1] for labels" if name.endswith("y") else "astype('float32')"
+        raise TypeError(needed(name, "numbers", f"{a.dtype}", hint))
+    # cast on the host: on the device it would be a program of its own
+    return jax.device_put(a.astype(jax.dtypes.canonicalize_dtype(a.dtype)))

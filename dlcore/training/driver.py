@@ -1,0 +1,139 @@
+"""``fit``: the numbers of ``train``, driven in compiled chunks from a loop that can report, save and be interrupted."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from dlcore.numerics.errors import needed
+from dlcore.numerics.formats import Array
+from dlcore.training.checks import check_key, check_like, leaf_shapes
+from dlcore.training.door import is_pair, ready
+from dlcore.training.epochs import TrainState, advance_some, start
+from dlcore.training.interrupts import interruptible
+from dlcore.training.run import Run
+from dlcore.training.setup import Setup
+from dlcore.training.watch import History
+
+MOST = 64  # epochs of a chunk: what bounds the rows that a call gives back
+SECONDS = 1.0  # that a chunk is to take: what Ctrl-C waits for
+
+_start = jax.jit(start)
+_advance = jax.jit(advance_some, static_argnames="most")
+
+
+class Progress(NamedTuple):
+    """What ``watch`` is told after every chunk: epochs done of ``epochs``, the rows of this chunk and the state.
+
+    ``rows`` are those of all chunks; ``whole`` puts them together, which costs time as often as it is asked for.
+    """
+
+    epoch: int
+    epochs: int
+    history: History
+    state: TrainState
+    rows: Sequence[History]
+
+    @property
+    def whole(self) -> History:
+        """The history from the first epoch on."""
+        return concatenate(self.rows)
+
+
+def fit(
+    setup: Setup,
+    data: Any,
+    key: Array,
+    *,
+    watch: Callable[[Progress], None] | None = None,
+    resume: tuple[TrainState, History | None] | None = None,
+) -> Run:
+    """Train ``setup`` on ``data`` as ``train`` does, in chunks of epochs: another number never compiles anew.
+
+    ``data`` is a split, or a pair (x, y), of which a fifth is put aside for validation; the run's ``notes`` say so.
+    ``watch`` is called after every chunk, of a tenth of the epochs or of about a second, whatever is shorter. Ctrl-C
+    ends the training after the chunk in hand, a second one at once, and what was learned is kept; early stopping and
+    divergence end it too. ``resume`` is the (state, history) of an earlier, shorter or interrupted, training; the
+    history is None for a state before its first epoch, such as ``start_from`` gives. The history has one row for every
+    epoch that was trained, the one that diverged too. Raises ValueError or TypeError where setup and data do not fit.
+
+    >>> import jax
+    >>> from dlcore import Setup, data, fit, losses, mlp
+    >>> from dlcore.optimizers import Adam
+    >>> iris, _ = data.normalize(data.split(data.load("iris")))
+    >>> setup = Setup(mlp((16, 3)), losses.softmax_cross_entropy, Adam(1e-2), epochs=20, batch_size=32)
+    >>> run = fit(setup, iris, jax.random.key(0))
+    >>> run.ending, len(run.history.train_loss), run.predict(iris.validation.x).shape
+    ('finished', 20, (30, 3))
+    """
+    check_key(key)
+    notes, given = _notes(data), setup
+    setup, data = ready(setup, data)
+    state, rows = (None, []) if resume is None else _resumed(resume, setup, data, key)
+    with interruptible() as asked:
+        try:
+            state = _start(setup, data, key) if state is None else state
+            for after, row in _chunks(setup, data, state, asked):
+                rows.append(row)  # before the state: an interruption in between leaves a row too many, not too few
+                state = after
+                if watch:
+                    watch(Progress(int(state.epoch), setup.epochs, row, state, rows))
+        except KeyboardInterrupt:  # the state of the last whole chunk is in hand: it is the result
+            pass
+    state = _start(setup, data, key) if state is None else state
+    history = concatenate(rows or [_no_epochs(setup, data, state)])
+    history = jax.tree.map(lambda a: a[: int(state.epoch)], history)
+    return Run(given, state.best.params, state.best.model_state, history, state, notes)
+
+
+def _chunks(setup, data, state, asked):
+    """(state, rows) of every chunk, until the training ends or somebody has ``asked`` for it."""
+    tenth = min(MOST, -(-setup.epochs // 10))
+    fitting = 1  # epochs in the time of a chunk: not known before the first
+    while not asked() and int(state.epoch) < setup.epochs and bool(state.active):
+        here = int(state.epoch)
+        count = min(fitting, tenth - here % tenth, setup.epochs - here)
+        began = time.perf_counter()
+        state, rows, done = jax.block_until_ready(_advance(setup, data, state, np.int32(count), most=tenth))
+        fitting = max(1, int(count * SECONDS / (time.perf_counter() - began)))
+        yield state, jax.tree.map(lambda a, n=int(done): np.asarray(a)[:n], rows)
+
+
+def _notes(data):
+    if not is_pair(data):
+        return ()
+    return (f"a fifth of the {len(data[1])} examples was put aside for validation, drawn by data.train_validation",)
+
+
+def _resumed(resume, setup, data, key):
+    """(state, [history]) of ``resume``; raises TypeError or ValueError where it is none, or one of something else."""
+    if not (isinstance(resume, tuple) and len(resume) == 2 and isinstance(resume[0], TrainState)):
+        hint = "resume=checkpoints.restore(folder, setup, data, key)"
+        raise TypeError(
+            needed("resume", "(state, history)", repr(resume) if isinstance(resume, str) else type(resume), hint)
+        )
+    state, history = resume
+    check_like("resume", jax.eval_shape(start, setup, data, key), leaf_shapes(state))
+    if not np.array_equal(_bits(state.key), _bits(key)):
+        raise ValueError(needed("key", "the key that the training began with", "another", "key=state.key"))
+    count = 0 if history is None else len(history.running_loss)
+    if count != int(state.epoch):
+        raise ValueError(needed("resume", f"a history of the {int(state.epoch)} epochs of its state", f"{count} rows"))
+    return state, [] if history is None else [jax.device_get(history)]
+
+
+def _bits(key):
+    return np.asarray(jax.random.key_data(key))
+
+
+def concatenate(rows: Sequence[History]) -> History:
+    """One history from several in a row."""
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *rows)
+
+
+def _no_epochs(setup, data, state):
+    _, rows, _ = jax.eval_shape(partial(advance_some, most=1), setup, data, state, np.int32(0))
+    return jax.tree.map(lambda a: np.zeros((0,), a.dtype), rows)

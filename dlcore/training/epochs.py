@@ -1,0 +1,138 @@
+"""Training as pure functions: ``start``, ``advance`` and, one after the other, ``train``.
+
+All of it is one XLA program: jit, vmap and grad apply. Failures are data: a run that meets a number that is not
+finite goes back to the end of the epoch before, stays there and says when it happened.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from dlcore.data import Split, in_memory
+from dlcore.numerics.formats import Array, PyTree
+from dlcore.training import learner as learning
+from dlcore.training import watch
+from dlcore.training.door import arrays
+from dlcore.training.learner import Learner
+from dlcore.training.run import Run
+from dlcore.training.setup import Setup
+from dlcore.training.watch import Best, History, Watched
+
+
+class TrainState(NamedTuple):
+    """What the next epoch needs: the key of all randomness, the number of epochs done, what learns and what watches."""
+
+    key: Array
+    epoch: Array
+    learner: Learner
+    watched: Watched
+
+    @property
+    def params(self) -> PyTree:
+        """The parameters after the last step."""
+        return self.learner.params
+
+    @property
+    def model_state(self) -> PyTree:
+        """The state of the model after the last step."""
+        return self.learner.model_state
+
+    @property
+    def optimizer_state(self) -> PyTree:
+        """The state of the optimizer after the last step."""
+        return self.learner.optimizer_state
+
+    @property
+    def best(self) -> Best:
+        """The parameters of the epoch with the lowest validation loss."""
+        return self.watched.best
+
+    @property
+    def stopped(self) -> Array:
+        """Whether early stopping has ended the run."""
+        return self.watched.stopped
+
+    @property
+    def first_nonfinite(self) -> Array:
+        """The step of a diverged run's first loss that was not finite, else -1."""
+        return self.watched.first_nonfinite
+
+    @property
+    def diverged(self) -> Array:
+        """Whether a loss was not finite."""
+        return self.first_nonfinite >= 0
+
+    @property
+    def active(self) -> Array:
+        """Whether the run still learns: neither stopped early nor diverged."""
+        return ~self.stopped & ~self.diverged
+
+
+def start(setup: Setup, data: Any, key: Array) -> TrainState:
+    """The state before the first epoch: parameters of the dtype of the inputs, initialized from ``key``."""
+    x = jnp.asarray(data.train.x)
+    return started(setup, key, learning.beginner(setup, key, x))
+
+
+def started(setup: Setup, key: Array, learner: Learner) -> TrainState:
+    """The state before the first epoch of ``learner``."""
+    return TrainState(key, jnp.zeros((), jnp.int32), learner, watch.fresh(setup, learner))
+
+
+def advance(setup: Setup, data: Any, state: TrainState, epochs: int) -> tuple[TrainState, History]:
+    """``epochs`` more epochs: (state, history). ``data.train`` and ``data.validation`` are x [n, ...] and y [n, ...].
+
+    Every training example is used once an epoch, in mini-batches of a new order.
+    """
+    data = arrays(data)
+    seen = watch.looked_at(setup, data, state.key)
+
+    def one(state, _):
+        after, row = epoch(setup, data, seen, state)
+        # key and clock run on in runs that have ended: all runs of a sweep share one order of the examples
+        kept = watch.where(state.active, (after.learner, after.watched), (state.learner, state.watched))
+        row = jax.tree.map(lambda v: jnp.where(state.active, v, jnp.nan), row)
+        return TrainState(state.key, state.epoch + 1, *kept), row
+
+    return jax.lax.scan(one, state, length=epochs)
+
+
+def advance_some(
+    setup: Setup, data: Split, state: TrainState, epochs: Array, most: int
+) -> tuple[TrainState, History, Array]:
+    """``advance`` by ``epochs``, a traced number up to ``most``, or until the run ends: (state, rows, epochs done).
+
+    The rows are [most] each; those behind the epochs done mean nothing. One program for every number of epochs.
+    """
+    seen = watch.looked_at(setup, data, state.key)
+    _, row = jax.eval_shape(epoch, setup, data, seen, state)
+    rows = jax.tree.map(lambda a: jnp.zeros((most, *a.shape), a.dtype), row)
+
+    def going(carry):
+        state, _, done = carry
+        return (done < epochs) & state.active
+
+    def one(carry):
+        state, rows, done = carry
+        state, row = epoch(setup, data, seen, state)
+        return state, jax.tree.map(lambda whole, v: whole.at[done].set(v), rows, row), done + 1
+
+    return jax.lax.while_loop(going, one, (state, rows, jnp.zeros((), jnp.int32)))
+
+
+def epoch(setup: Setup, data: Split, seen: Split, state: TrainState) -> tuple[TrainState, History]:
+    """One epoch on ``data.train``, then a look at ``seen``: (state, row of the history)."""
+    size = data.train.x.shape[0] if setup.batch_size is None else setup.batch_size
+    order = jax.random.fold_in(jax.random.fold_in(state.key, learning.ORDER), state.epoch)
+    batches = in_memory(data.train, order, size)
+    learner, steps = learning.epoch(setup, state.learner, batches, state.key, state.epoch)
+    row, candidate, sound = watch.look(setup, seen, learner, steps, state.epoch)
+    watched = watch.noted(setup, state.watched, candidate, steps.finite, sound)
+    return TrainState(state.key, state.epoch + 1, watch.where(sound, learner, state.learner), watched), row
+
+
+def train(setup: Setup, data: Any, key: Array) -> Run:
+    """The whole training as one pure function: ``start``, then ``advance`` over ``setup.epochs``."""
+    state, history = advance(setup, data, start(setup, data, key), setup.epochs)
+    return Run(setup, state.best.params, state.best.model_state, history, state)

@@ -1,0 +1,82 @@
+"""What a training gives: a ``Run``, which carries its setup, and hence predicts."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dlcore.data import Examples
+from dlcore.numerics.errors import needed
+from dlcore.numerics.formats import Array, PyTree
+from dlcore.training.door import as_array
+from dlcore.training.evaluation import evaluate, predict
+from dlcore.training.setup import Setup, as_arrays
+from dlcore.tree.fields import hyperparams, static
+
+_outputs = jax.jit(predict)
+_member_outputs = jax.jit(jax.vmap(predict, (0, 0, 0, None)))
+_evaluated = jax.jit(evaluate)
+_members_evaluated = jax.jit(jax.vmap(evaluate, (0, 0, 0, None)))
+
+
+@hyperparams
+class Run:
+    """The result of a training: its setup, the best parameters with their model state, the history, the last state.
+
+    A first axis on every leaf, that of the setup's numbers too, makes it the run of several ``members``. ``notes`` says
+    what was done on the way that was not asked for, such as a split of the data.
+    """
+
+    setup: Setup
+    params: PyTree
+    model_state: PyTree
+    history: Any
+    state: Any
+    notes: tuple[str, ...] = static(default=())
+
+    @property
+    def members(self) -> int | None:
+        """The number of members; None for a single training."""
+        shape = np.shape(self.state.first_nonfinite)
+        return shape[0] if shape else None
+
+    @property
+    def ending(self) -> str:
+        """How a single training ended: "diverged", "stopped early", "interrupted" or "finished"."""
+        if bool(self.state.diverged):
+            return "diverged"
+        if bool(self.state.stopped):
+            return "stopped early"
+        return "interrupted" if int(self.state.epoch) < self.setup.epochs else "finished"
+
+    def predict(self, x: Any) -> Array:
+        """The outputs of the model for x [n, ...] in evaluation mode [n, ...], or of every member [members, n, ...].
+
+        Any n: computed in chunks of ``setup.watch.chunk``, sizes rounded up to powers of two, which bounds both memory
+        and the number of programs.
+        """
+        x = as_array("x", x)
+        f = _outputs if self.members is None else _member_outputs
+        model = (as_arrays(self.setup), self.params, self.model_state)
+        starts = range(0, max(len(x), 1), self.setup.watch.chunk)
+        parts = [_filled(f, model, x[i : i + self.setup.watch.chunk], self.members is not None) for i in starts]
+        return parts[0] if len(parts) == 1 else jnp.concatenate(parts, int(self.members is not None))
+
+    def evaluate(self, examples: Any) -> dict[str, Any]:
+        """{"loss": mean loss, name of a metric: its mean} over ``examples`` (x, y), numbers, or one per member."""
+        x, y = (as_array(name, a) for name, a in zip("xy", examples, strict=True))
+        if len(x) != len(y) or len(x) == 0:
+            raise ValueError(needed("examples", "as many labels as examples and at least one", f"{len(x)}, {len(y)}"))
+        f = _evaluated if self.members is None else _members_evaluated
+        loss, metrics = f(as_arrays(self.setup), self.params, self.model_state, Examples(x, y))
+        return {name: np.asarray(value)[()] for name, value in {"loss": loss, **metrics}.items()}
+
+
+def _filled(f, model, x, members):
+    """``f`` of x [n, ...], filled up to a power of two by the last example."""
+    n = len(x)
+    size = 1 << max(n - 1, 0).bit_length()
+    filled = x[np.minimum(np.arange(size), n - 1)] if n else jnp.zeros((size, *x.shape[1:]), x.dtype)
+    outputs = f(*model, filled)
+    return outputs[:, :n] if members else outputs[:n]

@@ -1,0 +1,151 @@
+"""What watches: the history, the best parameters so far, early stopping and the end of a run that diverged."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from dlcore.data import Examples, Padded, Split, permutation_of_first
+from dlcore.numerics.formats import Array, PyTree, at_least_f32
+from dlcore.training.evaluation import evaluate
+from dlcore.training.forward import precision_of
+from dlcore.training.learner import WATCHED, Learner, Steps, averaged, penalty
+from dlcore.training.setup import Setup
+
+
+class Best(NamedTuple):
+    """The parameters of the epoch with the lowest validation loss."""
+
+    params: PyTree
+    model_state: PyTree
+    validation_loss: Array
+    epoch: Array
+
+
+class Watched(NamedTuple):
+    """What watches remembers: the best, the validation loss to improve on and for how many epochs it was not.
+
+    ``first_nonfinite`` is the step of a diverged run's first loss that was not finite, else -1.
+    """
+
+    best: Best
+    reference: Array
+    waited: Array
+    stopped: Array
+    first_nonfinite: Array
+
+
+class History(NamedTuple):
+    """One row per epoch, [epochs] each; rows after a run has ended are NaN.
+
+    ``running_loss`` is the mean over the epoch's mini-batches while learning, in training mode; ``train_loss`` and
+    ``validation_loss`` are taken at the end of the epoch in evaluation mode, where ``setup.watch`` looks, else NaN.
+    None of them contains ``penalty``. ``learning_rate`` and ``gradient_norm`` are those of the epoch's last step,
+    ``update_ratio`` (norm of the update over that of the parameters after it) of the last that moved anything.
+    """
+
+    running_loss: Array
+    train_loss: Array
+    validation_loss: Array
+    train_metrics: dict[str, Array]
+    validation_metrics: dict[str, Array]
+    penalty: Array
+    learning_rate: Array
+    gradient_norm: Array
+    update_ratio: Array
+
+
+def fresh(setup: Setup, learner: Learner) -> Watched:
+    """Nothing seen yet: the first parameters are the best, of an infinite loss."""
+    worst = jnp.array(jnp.inf, at_least_f32(precision_of(learner.params)))
+    count = jnp.zeros((), jnp.int32)
+    best = Best(averaged(setup, learner), learner.model_state, worst, count - 1)
+    return Watched(best, worst, count, jnp.zeros((), bool), count - 1)
+
+
+def looked_at(setup: Setup, data: Split, key: Array) -> Split:
+    """The examples that are evaluated: all for validation and, of those for training, what ``setup.watch`` says."""
+    n, some = data.train.x.shape[0], setup.watch.training
+    if not isinstance(some, int) or some >= n:
+        return data
+    x, y, *count = data.train
+    key = jax.random.fold_in(key, WATCHED)
+    chosen = (permutation_of_first(key, n, *count) if count else jax.random.permutation(key, n))[:some]
+    seen: Any = Padded(x[chosen], y[chosen], jnp.minimum(some, *count)) if count else Examples(x[chosen], y[chosen])
+    return Split(seen, data.validation)
+
+
+def look(setup: Setup, seen: Split, learner: Learner, steps: Steps, number: Array) -> tuple[History, Best, Array]:
+    """After epoch ``number``, from 0: (row of the history, a candidate for the best, whether all was finite).
+
+    The validation loss of a candidate that was not looked at is NaN.
+    """
+    params, model_state = averaged(setup, learner), learner.model_state
+    parts = {"validation": seen.validation}
+    if setup.watch.training is not None:
+        parts["train"] = seen.train
+
+    def judge():
+        return {name: evaluate(setup, params, model_state, examples) for name, examples in parts.items()}
+
+    due = _due(setup, number)
+    found = judge() if due is None else jax.lax.cond(due, judge, lambda: _nothing(judge))
+    sound = jnp.all(steps.finite)
+    for loss, _ in found.values():
+        sound &= jnp.isfinite(loss) if due is None else jnp.isfinite(loss) | ~due
+    loss, metrics = found["validation"]
+    train_loss, train_metrics = found.get("train", (jnp.full_like(loss, jnp.nan), {}))
+    norms = steps.norms
+    row = History(
+        running_loss=steps.running_loss,
+        train_loss=train_loss,
+        validation_loss=loss,
+        train_metrics=train_metrics,
+        validation_metrics=metrics,
+        penalty=jnp.asarray(penalty(setup, params), steps.running_loss.dtype),
+        learning_rate=steps.learning_rate,
+        gradient_norm=norms.gradient,
+        update_ratio=norms.update / jnp.where(norms.params > 0, norms.params, 1),
+    )
+    return row, Best(params, model_state, loss, number), sound
+
+
+def _due(setup, number):
+    """Whether to evaluate after the epoch; None where it is after every one."""
+    if setup.watch.every == 1:
+        return None
+    return ((number + 1) % setup.watch.every == 0) | (number + 1 == setup.epochs)
+
+
+def _nothing(judge):
+    return jax.tree.map(lambda a: jnp.full(a.shape, jnp.nan, a.dtype), jax.eval_shape(judge))
+
+
+def noted(setup: Setup, watched: Watched, candidate: Best, finite: Array, sound: Array) -> Watched:
+    """``watched`` after an epoch: the better of two, stopping, and where it was not ``sound`` the first step to blame.
+
+    ``finite`` [steps] says which losses of the epoch were.
+    """
+    loss = candidate.validation_loss.astype(watched.reference.dtype)
+    best = where(sound & (loss < watched.best.validation_loss), candidate._replace(validation_loss=loss), watched.best)
+    count = finite.shape[0]
+    bad = candidate.epoch * count + jnp.where(jnp.all(finite), count - 1, jnp.argmin(finite)).astype(jnp.int32)
+    first = jnp.where(sound, watched.first_nonfinite, bad)
+    watched = watched._replace(best=best, first_nonfinite=first)
+    return watched if setup.stopping is None else _stopping(setup.stopping, watched, loss)
+
+
+def _stopping(stopping, watched, loss):
+    """An epoch that was not looked at, whose loss is NaN, makes the wait longer and never ends it."""
+    min_delta, patience = (jnp.asarray(v, loss.dtype) for v in (stopping.min_delta, stopping.patience))
+    improved = loss < watched.reference - min_delta
+    waited = jnp.where(improved, 0, watched.waited + 1)
+    over = ~jnp.isnan(loss) & (waited.astype(loss.dtype) >= patience)
+    return watched._replace(
+        reference=jnp.where(improved, loss, watched.reference), waited=waited, stopped=watched.stopped | over
+    )
+
+
+def where(condition: Array, new: PyTree, old: PyTree) -> PyTree:
+    """The one tree or the other."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), new, old)

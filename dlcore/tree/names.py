@@ -1,0 +1,113 @@
+"""Every place in a tree has a name: its path, ``optimizer.learning_rate.initial`` or ``model.layers[2].rate``."""
+
+import dataclasses
+import difflib
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import jax
+
+T = TypeVar("T")
+
+
+def children(node: Any) -> dict[str, Any]:
+    """What stands directly below ``node``, static choices included, by the step that leads there."""
+    if isinstance(node, jax.tree_util.Partial):
+        return {f".{name}": value for name, value in node.keywords.items()}
+    if dataclasses.is_dataclass(node) and not isinstance(node, type):
+        return {f".{f.name}": getattr(node, f.name) for f in dataclasses.fields(node)}
+    if isinstance(node, tuple) and (names := getattr(node, "_fields", ())):
+        return {f".{name}": value for name, value in zip(names, node, strict=True)}
+    if isinstance(node, dict):
+        return {f".{key}": value for key, value in node.items()}
+    if isinstance(node, (tuple, list)):
+        return {f"[{i}]": value for i, value in enumerate(node)}
+    return {}
+
+
+def _rebuilt(node, step, value):
+    values = {key: value if key == step else old for key, old in children(node).items()}
+    if isinstance(node, jax.tree_util.Partial):
+        return jax.tree_util.Partial(node.func, *node.args, **dict(zip(node.keywords, values.values(), strict=True)))
+    if isinstance(node, dict):
+        return type(node)(zip(node, values.values(), strict=True))
+    if dataclasses.is_dataclass(node) and not isinstance(node, type):
+        return dataclasses.replace(node, **{step.removeprefix("."): value})
+    kind: Any = type(node)
+    return kind(*values.values()) if hasattr(node, "_fields") else kind(values.values())
+
+
+def paths(tree: Any) -> dict[str, Any]:
+    """Every place of ``tree`` that holds a value, by its path: numbers and static choices alike."""
+
+    def walk(prefix, node):
+        below = children(node)
+        if not below:
+            yield prefix.removeprefix("."), node
+        for step, value in below.items():
+            yield from walk(prefix + step, value)
+
+    return dict(walk("", tree))
+
+
+def name_of(path: tuple[Any, ...]) -> str:
+    """The name of a place in a tree, "layers[0].bias", from the keys that lead there."""
+    return "".join(map(_step, path)).removeprefix(".")
+
+
+def leaf_names(tree: Any) -> list[str]:
+    """The path of every leaf, in the order of ``jax.tree.leaves``; "" where ``tree`` itself is the leaf."""
+    return [name_of(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)]
+
+
+def at_or_below(name: str, leaf: str) -> bool:
+    """Whether the place ``leaf`` is ``name`` or stands below it."""
+    return leaf == name or leaf.startswith((f"{name}.", f"{name}["))
+
+
+def _step(key: Any) -> str:
+    if isinstance(key, jax.tree_util.SequenceKey):
+        return f"[{key.idx}]"
+    if isinstance(key, jax.tree_util.FlattenedIndexKey):
+        return f"[{key.key}]"
+    return f".{getattr(key, 'name', getattr(key, 'key', key))}"
+
+
+def _find(node: Any, path: str) -> list[tuple[Any, str]] | None:
+    """The nodes on the way to ``path`` below ``node``, each with the step that is taken there; None for no such place.
+
+    A key may itself have dots or brackets: every step that ``path`` begins with is tried.
+    """
+    if not path:
+        return []
+    for step, below in children(node).items():
+        rest = path.removeprefix(step)
+        if at_or_below(step, path) and (way := _find(below, rest)) is not None:
+            return [(node, step), *way]
+    return None
+
+
+def _way(tree: Any, path: str) -> list[tuple[Any, str]]:
+    way = _find(tree, path if path.startswith("[") or not path else f".{path}")
+    if way is None:
+        there = nearest(path, paths(tree))
+        raise ValueError(f"no hyperparameter at {path!r}; nearest first, there are: {', '.join(there)}")
+    return way
+
+
+def get(tree: Any, path: str) -> Any:
+    """The value at ``path``; raises ValueError with the paths there are, nearest first."""
+    way = _way(tree, path)
+    return children(way[-1][0])[way[-1][1]] if way else tree
+
+
+def replace(tree: T, path: str, value: Any) -> T:
+    """``tree`` with ``value`` at ``path``; raises ValueError with the paths there are, nearest first."""
+    for node, step in reversed(_way(tree, path)):
+        value = _rebuilt(node, step, value)
+    return value
+
+
+def nearest(word: str, words: Iterable[str]) -> list[str]:
+    """``words``, those most like ``word`` first."""
+    return sorted(words, key=lambda w: -difflib.SequenceMatcher(None, word, w).ratio())

@@ -1,0 +1,166 @@
+"""``sweep``: all setups of a space, times seeds and folds, as rows of as few XLA programs as there are structures."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+
+from dlcore import data as datasets
+from dlcore.data import Split
+from dlcore.data.files import Path
+from dlcore.numerics.errors import check_count, needed
+from dlcore.numerics.formats import Array
+from dlcore.training import Setup, arrays
+from dlcore.training.checks import check_key
+from dlcore.tuning.folder import StudyFolder
+from dlcore.tuning.halving import Halving, Hyperband
+from dlcore.tuning.search import Asked, Found, How, SweepProgress, search
+from dlcore.tuning.spaces import Assignment, Space, setups_of
+from dlcore.tuning.study import Study
+
+Watch = Callable[[SweepProgress], None]
+
+
+def sweep(
+    setup: Setup,
+    space: Sequence[Assignment],
+    data: Any,
+    key: Array,
+    *,
+    seeds: int = 1,
+    folds: int | None = None,
+    halving: Halving | Hyperband | None = None,
+    keep: int | str = 1,
+    folder: Path | None = None,
+    width: int | None = None,
+    devices: Sequence[Any] | None = None,
+    watch: Watch | None = None,
+) -> Study:
+    """Train ``setup`` under every assignment of ``space`` with each of ``seeds`` seeds, and on each of the folds.
+
+    Row (i, s, f) is ``train(assign(setup, space[i]), data of fold f, jax.random.fold_in(key, s))``: within a seed all
+    rows share initial parameters and the order of mini-batches. Numbers are stacked and vmapped; assignments that
+    differ in structure are grouped. At most ``width`` trainings run at once on each of ``devices`` (default: all).
+
+    ``data`` is a split, a pair (x, y), or a list of splits, such as ``data.folds`` gives; ``folds=k`` makes them. With
+    a ``halving`` bad configurations leave early. The trained rows of the best ``keep`` configurations come back, those
+    of "all" or of "none": ``study.winner``. With a ``folder`` every finished call of the program is kept on disk:
+    killed at any moment, the same call, or ``resume(folder)``, goes on, and adds more assignments, seeds or epochs.
+
+    Raises ValueError or TypeError for a path that does not exist, a number outside its range, a setup that does not
+    fit the data or a folder of another study, before anything is compiled.
+
+    >>> import jax
+    >>> from dlcore import Setup, data, grid, losses, mlp, sweep
+    >>> from dlcore.optimizers import Adam
+    >>> iris, _ = data.normalize(data.split(data.load("iris")))
+    >>> setup = Setup(mlp((16, 3)), losses.softmax_cross_entropy, Adam(1e-2), epochs=20, batch_size=32)
+    >>> study = sweep(setup, grid({"optimizer.learning_rate": [1e-5, 1e-2]}), iris, jax.random.key(0), seeds=2)
+    >>> study.loss.shape, study.best_setup.optimizer, study.winner.members
+    ((2, 2), Adam(learning_rate=0.01), 2)
+    """
+    _check(space, seeds, keep, width, halving)
+    check_key(key)
+    data = _in_folds(data, folds)
+    asked = Asked(setup, tuple(space), data, key, seeds, halving, keep)
+    setups = _setups(asked)
+    how = How(tuple(devices or jax.devices()), width, watch)
+    return _answered(asked, setups, {}, how) if folder is None else _kept(folder, asked, setups, how)
+
+
+def resume(
+    folder: Path,
+    *,
+    trusted: tuple[str, ...] = (),
+    width: int | None = None,
+    devices: Sequence[Any] | None = None,
+    watch: Watch | None = None,
+) -> Study:
+    """The study in ``folder``, a ``sweep(..., folder=folder)`` or ``study.save(folder)``: what it lacks is trained.
+
+    Bit for bit what the unbroken sweep gives on a CPU, with the same width and devices. Setups with functions from
+    outside dlcore are read where their packages are ``trusted``. Raises ValueError where there is no whole study.
+    """
+    asked = StudyFolder.asked(folder, trusted)
+    return _kept(folder, asked, _setups(asked), How(tuple(devices or jax.devices()), width, watch))
+
+
+def extend(
+    study: Study,
+    *,
+    space: Sequence[Assignment] = (),
+    seeds: int | None = None,
+    epochs: int | None = None,
+    width: int | None = None,
+    devices: Sequence[Any] | None = None,
+    watch: Watch | None = None,
+) -> Study:
+    """``study`` with more assignments, with ``seeds`` or ``epochs`` in all: only what is not there yet is trained.
+
+    Rows whose states were kept go on from them; others begin anew where they need more epochs. A schedule over all of
+    a training then has another course than it would have had. Raises ValueError for fewer seeds or epochs than there
+    were, and for a study that was halved or does not know its data.
+    """
+    before = study.asked
+    if before is None or before.halving is not None:
+        got = "one that was halved" if before else "one without its data"
+        raise ValueError(needed("extend", "a study that sweep gave, without halving", got, "sweep(...)"))
+    setup = before.setup if epochs is None else dataclasses.replace(before.setup, epochs=epochs)
+    asked = before._replace(setup=setup, space=tuple(Space(before.space) | space), seeds=seeds or before.seeds)
+    _check(asked.space, asked.seeds, asked.keep, width, None)
+    for name, now, then in (("seeds", asked.seeds, before.seeds), ("epochs", setup.epochs, before.setup.epochs)):
+        if now < then:
+            raise ValueError(needed(f"extend: {name}", f"{then} or more", now))
+    if epochs is not None and any("epochs" in assignment for assignment in asked.space):
+        raise ValueError(needed("extend: epochs", "a space without them", "one that sets them", "space=grid(...)"))
+    return _answered(asked, _setups(asked), study.found, How(tuple(devices or jax.devices()), width, watch))
+
+
+def _kept(folder, asked, setups, how):
+    with StudyFolder(folder, asked) as kept:
+        study = _answered(asked, setups, kept.found, how, kept.note)
+        kept.settle(study.found)
+    return study
+
+
+def _answered(asked: Asked, setups: list[Setup], found: Found, how: How, note: Any = lambda rows: None) -> Study:
+    answer = search(asked, setups, found, how, note)
+    return Study(asked.setup, asked.space, *answer, asked)
+
+
+def _check(space, seeds, keep, width, halving):
+    if isinstance(space, Mapping):
+        raise TypeError(needed("sweep: space", "a list of assignments", "a dictionary", "grid(space)"))
+    if not space:
+        raise ValueError(needed("sweep: space", "at least one assignment", "none", "grid({path: values})"))
+    check_count("sweep: seeds", seeds)
+    if width is not None:
+        check_count("sweep: width", width)
+    if keep not in ("all", "none"):
+        check_count("sweep: keep", keep)
+    _check_halving(halving, space)
+
+
+def _check_halving(halving, space):
+    if halving is not None and not isinstance(halving, (Halving, Hyperband)):
+        raise TypeError(needed("sweep: halving", "Halving or Hyperband", repr(halving), "Halving()"))
+    if halving is not None and any("epochs" in assignment for assignment in space):
+        raise ValueError(needed("sweep: space", "no epochs beside a halving, which deals them out", "epochs"))
+
+
+def _in_folds(data, folds):
+    """A split of arrays, or a list of splits."""
+    if folds is not None:
+        if isinstance(data, list):
+            raise TypeError(needed("sweep: folds", "a split or a pair to fold", "a list of splits", "folds=None"))
+        return datasets.folds(data, folds)
+    if isinstance(data, list) and data and all(isinstance(fold, Split) for fold in data):
+        return data
+    return arrays(data)
+
+
+def _setups(asked: Asked) -> list[Setup]:
+    """The setups as arrays; raises for the first that cannot be trained on the data, or on one of the folds."""
+    parts = asked.data if isinstance(asked.data, list) else [asked.data]
+    return [setups_of(asked.setup, asked.space, arrays(part)) for part in parts][-1]

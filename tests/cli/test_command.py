@@ -1,0 +1,180 @@
+"""The command line: what it takes, refuses and leaves."""
+
+import numpy as np
+import pytest
+
+import dlcore as package
+from dlcore import cli, report
+from tests.cli.kitchen import SMALL, dlcore
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+
+@pytest.fixture(scope="module")
+def cooked(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kitchen")
+    return folder / "run", dlcore(folder, "recipe", "iris", "--out", "run", "--hidden", "16", *SMALL)
+
+
+@pytest.mark.slow
+def test_a_recipe_from_end_to_end(cooked):
+    run, result = cooked
+    assert result.returncode == 0, result.stderr
+    assert "Traceback" not in result.stderr
+    assert "test accuracy" in result.stdout
+    assert str(run.name) in result.stdout.splitlines()[-1]
+    found = report.read(run)
+    assert found.status.status == "finished"
+    assert found.test.metrics["accuracy"] > 0.8
+    assert 0.2 < found.test.baseline["accuracy"] < 0.5
+    html = (run / "report.html").read_text()
+    assert found.test.opened[:10] in html
+    assert not [piece for piece in ('src="http', 'href="http', "<script src") if piece in html]
+    assert [sweep.study.loss.size for sweep in found.sweeps] == [8, len(found.sweeps[1].space) * 2]
+    assert found.sweeps[0].compilations == 2  # one program that starts the rows, one that trains them
+    best = [sweep.study.mean[sweep.best] for sweep in found.sweeps]
+    assert (found.setup.sweep, found.setup.configuration) == (1 + np.argmin(best), found.sweeps[np.argmin(best)].best)
+    assert found.training.best_epoch == 1 + np.argmin(found.training.history.validation_loss)
+    assert f"at epoch {found.training.best_epoch} of {found.training.epochs}" in " ".join(
+        found.verdict.verdict.evidence
+    )
+    assert (run / "checkpoints" / "last").is_dir()
+    assert [leftover for leftover in run.parent.iterdir() if leftover != run] == []
+
+
+@pytest.mark.slow
+def test_progress_on_a_pipe_is_few_plain_lines(cooked):
+    lines = cooked[1].stderr.splitlines()
+    assert 4 <= len(lines) <= 24
+    assert not any("\r" in line or "\x1b" in line for line in lines)
+
+
+@pytest.mark.slow
+def test_an_existing_run_is_not_overwritten(cooked):
+    run, _ = cooked
+    before = (run / "report.html").read_bytes()
+    result = dlcore(run.parent, "recipe", "iris", "--out", "run")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert "exists" in result.stderr
+    assert (run / "report.html").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_report_is_drawn_anew_without_training(cooked):
+    run, _ = cooked
+    first = (run / "report.html").read_text()
+    (run / "report.html").unlink()
+    result = dlcore(run.parent, "report", "run")
+    assert result.returncode == 0, result.stderr
+    assert abs(len((run / "report.html").read_text()) - len(first)) < 0.01 * len(first)
+
+
+def _table(folder, name, x, y):
+    np.savez(folder / name, x=np.asarray(x, np.float32), y=np.asarray(y))
+    return name
+
+
+X = np.random.default_rng(0).normal(size=(60, 3))
+
+
+@pytest.mark.parametrize(
+    ("words", "say"),
+    [
+        (["digit"], "digits"),
+        (["no/such/file.csv"], "no/such/file.csv"),
+        (["iris", "--out", "/dev/null/run"], "/dev/null"),
+        (["iris", "--batch-size", "5000"], "fewer examples"),
+        (["iris", "--batch-size", "100"], "fewer training examples"),
+        (["iris", "--seeds", "0"], "seeds"),
+        (["iris", "--epochs", "0"], "epochs"),
+        (["iris", "--learning-rates", "-0.1"], "learning_rates"),
+        (["iris", "--dropout", "1.5"], "dropout"),
+        (["iris", "--weight-decays", "-1"], "weight_decays"),
+        (["iris", "--hidden", "0"], "hidden"),
+        (["iris", "--seds", "3"], "--seeds"),
+        (["iris", "--seeds", "x"], "--seeds"),
+        (["iris", "wine"], "wine"),
+        (["iris", "--target", "petal"], "as it was published"),
+        (["iris", "--task", "guess"], "classification"),
+        (["iris", "--decimal", "x"], "--decimal"),
+        ([], "name"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else "",
+)
+def test_wrong_words_are_one_line_and_exit_code_2(tmp_path, words, say, monkeypatch, capsys):
+    refused(tmp_path, words, say, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "say"),
+    [
+        (np.where(X > 2, np.inf, X), np.arange(60) % 3, "inf"),
+        (X, np.arange(60) % 3 - 1, "out of range|missing"),
+        (X, np.zeros(60, int), "one class"),
+        (X[:2], np.arange(2), "at least 3|fewer"),
+        (X, np.arange(59) % 3, "60"),
+    ],
+    ids=["inf in the data", "label -1", "one class", "two examples", "a label too few"],
+)
+def test_bad_data_are_one_line_and_exit_code_2(tmp_path, x, y, say, monkeypatch, capsys):
+    refused(tmp_path, [_table(tmp_path, "own.npz", x, y)], say, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(
+    ("words", "say"),
+    [
+        (["--target", "yy"], "--target y"),
+        (["--drop", "a", "b"], "needed a column as input"),
+        (["--task", "regression"], "--task classification"),
+        (["--classes", "u", "v", "w"], "--classes p q"),
+        (["--separator", ";"], "at least two columns"),
+        (["--keep", "q"], "--keep"),
+    ],
+)
+def test_options_of_a_table_reach_it(tmp_path, words, say, monkeypatch, capsys):
+    rows = [f"{x:.3f},{i % 7},{'pq'[i % 2]}" for i, x in enumerate(X[:, 0])]
+    (tmp_path / "own.csv").write_text("\n".join(["a,b,y", *rows]))
+    refused(tmp_path, ["own.csv", *words], say, monkeypatch, capsys)
+
+
+def refused(folder, words, say, monkeypatch, capsys):
+    """In this process: starting Python anew for every wrong word would take longer than all other tests."""
+    monkeypatch.chdir(folder)
+    before = sorted(path.name for path in folder.rglob("*"))
+    assert cli.run(["recipe", *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert len(err.splitlines()) == 1, err
+    assert any(word in err for word in say.split("|")), err
+    assert sorted(path.name for path in folder.rglob("*") if path.name != "runs") == before
+    assert list(folder.glob("runs/*")) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "say"),
+    [
+        (["recpe", "iris"], 2, "recipe, report"),
+        ([], 2, "recipe"),
+        (["report", "nowhere"], 2, "nowhere: needed the folder of a run"),
+        (["--version"], 0, f"dlcore {package.__version__}"),
+        (["recipe", "--help"], 0, "--learning-rates"),
+    ],
+    ids=lambda v: " ".join(v) if isinstance(v, list) else "",
+)
+def test_other_words(words, code, say, capsys):
+    assert cli.run(words) == code
+    out, err = capsys.readouterr()
+    assert say in (out if code == 0 else err)
+    assert (err if code == 0 else out) == ""
+    assert code == 0 or len(err.splitlines()) == 1
+
+
+def test_without_extras_it_says_which(monkeypatch, capsys):
+    find = cli.importlib.util.find_spec
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None if name == "tyro" else find(name))
+    assert cli.run(["recipe", "iris"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "tyro" in line
+    assert "pip install 'dlcore-jax[app]'" in line
+    assert cli.run(["--version"]) == 0

@@ -1,0 +1,127 @@
+"""What the tests of report have in common."""
+
+import dataclasses
+import math
+
+import jax.numpy as jnp
+import numpy as np
+
+from dlcore.data import Finding
+from dlcore.diagnosis import Verdict
+from dlcore.report import RunFolder
+from dlcore.runs import (
+    DataRecord,
+    Mistakes,
+    RecipeRecord,
+    Rung,
+    SanityRecord,
+    SetupRecord,
+    SweepRecord,
+    TestRecord,
+    TrainingRecord,
+    VerdictRecord,
+    environment,
+)
+from dlcore.training import History
+from dlcore.tuning import Rows, grid
+
+RATE, DECAY = "optimizer.learning_rate", "penalty.strength"
+STAGES = ("described", "sanity", "coarse", "refined", "training", "verdict", "test")
+VERDICT = Verdict(
+    "overfitting", ("gap <0.3>", "rose"), "learned by heart & more", ("more weight decay", "dropout"), "warning"
+)
+DATA = DataRecord(
+    name="digits",
+    task="classification",
+    target="digit",
+    classes=("zero", "one", "two"),
+    features=(),
+    width=4,
+    image_shape=(2, 2, 1),
+    examples=100,
+    train=60,
+    validation=20,
+    test=20,
+    source="somewhere",
+    license="CC0",
+    findings=(Finding("constant column", "warning", "column 3"),),
+    counts=np.array([20, 30, 10]),
+)
+
+
+def described(run, **other):
+    run.keep(RecipeRecord("digits", {"seed": 3}))
+    run.keep(environment())
+    run.keep(dataclasses.replace(DATA, **other))
+
+
+def sanity(run, accuracy=True):
+    falling = np.geomspace(1.1, 1e-3, 40)
+    verdict = Verdict("memorized", (), "fits", (), "good")
+    right = {n: np.minimum(1, np.arange(40) / 9 / n) if accuracy else None for n in (1, 4)}
+    rungs = tuple(Rung(n, n * falling, right[n], verdict) for n in (1, 4))
+    expected = Verdict("as expected", ("1.12",), "fine", (), "good")
+    run.keep(SanityRecord(jnp.float32(1.12), math.log(3), "ln c", expected, rungs))
+
+
+def sweep(run, name, accuracy=True, rates=(1e-3, 1e-2, 1e-1, 1.0), lost=1):
+    space, rng = tuple(grid({RATE: rates, DECAY: [0.0, 1e-4]})), np.random.default_rng(0)
+    n = len(space)
+    loss = np.abs(np.log10([p[RATE] for p in space]) + 2)[:, None] + 0.1 + 0.02 * rng.random((n, 3))
+    curves = loss[..., None] + np.geomspace(1, 1e-3, 6)
+    broken = np.full((n, 3), -1)
+    broken[n - lost :, 1], curves[n - lost :, 1, 3:] = 17, np.nan
+    metrics = {"accuracy": np.full((n, 3, 6), 0.9)} if accuracy else {}
+    history = History(*[curves] * 3, metrics, metrics, *[curves] * 4)
+    rows = Rows(history, loss, np.full((n, 3), 5), broken)
+    run.keep(SweepRecord(name, 1 if name == "coarse" else 2, space, rows, "8 x 3", 2.5, 1))
+
+
+def refined(run):
+    sweep(run, "refined")
+    setup = {"$type": "Setup", "optimizer": {"$type": "Adam", "learning_rate": 1e-3}, "epochs": 5}
+    run.keep(SetupRecord(2, 2, setup, "Setup(loss=<function>)"))
+
+
+def training(run, accuracy=True):
+    falling = np.geomspace(1, 0.01, 12)
+    metrics = {"accuracy": 1 - falling / 2} if accuracy else {}
+    history = History(falling, 2 * falling, 3 * falling, metrics, metrics, *(k * falling for k in (4, 5, 6, 7)))
+    run.keep(TrainingRecord("finished", 9, 12345, 1.5, history))
+
+
+OPENED = TestRecord(
+    opened="2026-01-02T03:04:05+00:00",
+    reason="final <b>evaluation</b>",
+    n=20,
+    loss=0.21,
+    metrics={"accuracy": 0.95},
+    standard_error={"accuracy": 0.0487},
+    baseline={"accuracy": 0.35, "loss": 1.1},
+    confusion=np.array([[6, 0, 1], [1, 6, 0], [0, 0, 6]]),
+    mistakes=Mistakes(np.arange(8.0).reshape(2, 4), (), np.array([0, 1]), np.array([2, 0]), np.array([0.9, 0.6])),
+)
+
+
+STEPS = {
+    "described": described,
+    "sanity": sanity,
+    "coarse": lambda run: sweep(run, "coarse"),
+    "refined": refined,
+    "training": training,
+    "verdict": lambda run: run.keep(VerdictRecord(VERDICT)),
+    "test": lambda run: run.keep(OPENED),
+}
+
+
+def cook(path, until="test", error=KeyboardInterrupt):
+    try:
+        with RunFolder(path) as run:
+            for stage in STAGES[: STAGES.index(until) + 1]:
+                run.begin(stage)
+                STEPS[stage](run)
+            if until != "test":
+                raise error
+    except error:
+        pass
+    return path

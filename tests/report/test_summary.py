@@ -1,0 +1,85 @@
+"""The summary in words, and TensorBoard's events."""
+
+import os
+import re
+import struct
+import subprocess
+import sys
+
+import numpy as np
+
+from dlcore.report import read, summary, write_events
+from tests.report.records import DECAY, RATE, cook
+
+
+class TestSummary:
+    def test_the_table(self, complete):
+        text = summary(complete)
+        rows = dict(re.findall(r"^(\S.*?|  \S.*?)  +(.*)$", text, re.MULTILINE))
+        assert rows["sizes"].startswith("60 / 20 / 20")
+        assert rows["initial loss"] == "1.12 (ln c = 1.099)"
+        assert rows["overfit 4"] == "loss 0.004, accuracy 100.0 % (memorized)"
+        assert rows["chosen"] == f"{RATE} = 0.01"
+        assert f"{DECAY} = " in text
+        assert "±" in rows["validation loss"]
+        assert rows["epochs"] == "12, best 9 (finished)"
+        assert (rows["verdict"], rows["  evidence"]) == ("overfitting", "gap <0.3>")
+        assert rows["  try next"] == "more weight decay"
+        assert rows["test accuracy"] == "95.0 ± 4.9 % (constant prediction: 35.0 %)"
+
+    def test_it_is_narrow_and_aligned(self, complete):
+        lines = summary(complete).splitlines()
+        assert lines[-1].startswith("report")
+        assert lines[-1].endswith(str(complete / "report.html"))
+        assert all(len(line) <= 80 for line in lines[:-1])
+        assert len({len(re.match(r"(\s*\S+(?: \S+)* {2,}| +)", line)[0]) for line in lines}) == 1
+
+
+def events(path):
+    """The events of a file, read by the format's definition: length, checksum, content, checksum."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    data, place = path.read_bytes(), 0
+    while place < len(data):
+        (length,) = struct.unpack_from("<Q", data, place)
+        yield Event.FromString(data[place + 12 : place + 12 + length])
+        place += 16 + length
+
+
+class TestTensorBoard:
+    def test_scalars_and_hyperparameters(self, tmp_path):
+        path = cook(tmp_path / "digits")
+        assert write_events(path) == path / "events"
+        write_events(path)  # replaces, does not add
+        (file,) = (path / "events" / "training").iterdir()
+        found = {}
+        for event in events(file):
+            for value in event.summary.value:
+                found.setdefault(value.tag, {})[event.step] = value.simple_value
+        history = read(path).training.history
+        assert {"loss/training", "loss/validation", "accuracy/training", "steps/learning_rate"} <= set(found)
+        np.testing.assert_allclose([found["loss/training"][e] for e in range(1, 13)], history.train_loss, rtol=1e-6)
+        runs = sorted(os.listdir(path / "events" / "sweep_coarse"))
+        assert runs == [f"{i:04d}" for i in range(8)]
+        raw = b"".join(p.read_bytes() for p in (path / "events" / "sweep_coarse" / "0002").rglob("events*"))
+        assert RATE.encode() in raw
+        assert DECAY.encode() in raw
+
+    def test_a_diverged_configuration_has_no_loss(self, tmp_path):
+        path = cook(tmp_path / "digits", "coarse")
+        write_events(path)
+
+        def tags(run):
+            files = (path / "events" / "sweep_coarse" / run).rglob("events*")
+            return {value.tag for file in files for event in events(file) for value in event.summary.value}
+
+        assert {"validation_loss", "diverged"} <= tags("0000")
+        assert "validation_loss" not in tags("0007")
+        assert "diverged" in tags("0007")
+        assert not (path / "events" / "training").exists()
+
+
+def test_reports_cost_nothing_until_they_are_made():
+    code = "import sys, dlcore.report; print({'matplotlib', 'jinja2', 'tqdm', 'tensorboardX'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
