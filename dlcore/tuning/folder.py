@@ -1,7 +1,6 @@
 """The folder of a study: what was asked, the data, and every call of the program as soon as it is done."""
 
 import contextlib
-import hashlib
 import json
 import os
 import pathlib
@@ -10,14 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from dlcore.data import Examples, Split
-from dlcore.data.files import Path, explained, read, replace_file, write
+from dlcore.data.files import Path, read, write
 from dlcore.numerics.errors import needed
 from dlcore.training import History, as_arrays, start
 from dlcore.tree import differences, from_config, to_config
+from dlcore.tuning.kept_data import fingerprint, read_data, write_data
 from dlcore.tuning.known import Resting, Row, Rows, Stream
 from dlcore.tuning.search import Asked, Found
 from dlcore.tuning.spaces import assign
@@ -56,7 +54,7 @@ class StudyFolder:
         if (self.path / f"{_NAME}.json").is_file():
             now = _merged(self.path, read(self.path / _NAME), now)
         else:
-            _write_data(self.path / "data", self._asked.data)
+            write_data(self.path / "data", self._asked.data)
         write(self.path / _NAME, now)
         return now
 
@@ -71,7 +69,7 @@ class StudyFolder:
             raise ValueError(needed(str(path), f"a study of format {FORMAT}", about.get("format")))
         made = {name: from_config(about[name], trusted) for name in ("setup", "space", "halving")}
         key = jax.random.wrap_key_data(jax.device_put(np.asarray(about["key"], np.uint32)), impl=about["generator"])
-        data = _read_data(pathlib.Path(path, "data"))
+        data = read_data(pathlib.Path(path, "data"))
         space = tuple(made["space"][i] for i in about["order"])
         return Asked(made["setup"], space, data, key, about["seeds"], made["halving"], about["keep"])
 
@@ -261,45 +259,3 @@ def _alone(path: pathlib.Path) -> Iterator[None]:
         except OSError as error:
             raise ValueError(needed(str(path), "a folder that no other process works in", "one in use")) from error
         yield
-
-
-def _splits(data):
-    return data if isinstance(data, list) else [data]
-
-
-def _arrays(data: Any) -> dict[str, np.ndarray]:
-    """All arrays of a split, or of a list of them, by name."""
-    parts = {
-        f"{i}.{name}": getattr(one, name) for i, one in enumerate(_splits(data)) for name in ("train", "validation")
-    }
-    return {f"{name}.{which}": np.asarray(getattr(part, which)) for name, part in parts.items() for which in "xy"}
-
-
-def fingerprint(data: Any) -> str:
-    """A hash of everything that a training sees of ``data``, a split or a list of them."""
-    total = hashlib.sha256()
-    for name, array in _arrays(data).items():
-        total.update(f"{name} {array.dtype} {array.shape}".encode())
-        total.update(np.ascontiguousarray(array).view(np.uint8).data)
-    return total.hexdigest()
-
-
-def _write_data(path, data):
-    parts = _arrays(data)
-    plain = {name: array.view(np.uint16) if array.dtype.kind == "V" else array for name, array in parts.items()}
-    kinds = np.array([f"{name}={array.dtype.name}" for name, array in parts.items()])
-    everything: dict[str, Any] = {**plain, "folded": np.array(isinstance(data, list)), "kinds": kinds}
-    replace_file(path.with_suffix(".npz"), lambda file: np.savez(file, **everything))
-
-
-def _read_data(path):
-    with explained(path.with_suffix(".npz")) as file, np.load(file, allow_pickle=False) as there:
-        kinds = dict(str(kind).split("=") for kind in there["kinds"])
-        arrays = {name: there[name].view(jnp.dtype(kind)) for name, kind in kinds.items()}
-        folded = bool(there["folded"])
-
-    def part(i, name):
-        return Examples(arrays[f"{i}.{name}.x"], arrays[f"{i}.{name}.y"])
-
-    splits = [Split(part(i, "train"), part(i, "validation")) for i in range(len(arrays) // 4)]
-    return splits if folded else splits[0]
