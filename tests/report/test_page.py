@@ -223,6 +223,12 @@ class TestReport:
         assert (False, "90.0 %") in found.cells
         assert (False, "<red>") in found.cells
 
+    def test_precision_is_of_what_was_predicted_and_recall_of_what_is_true(self, complete):
+        cells = [text for _, text in page(complete).cells]
+        start = cells.index("recall") + 1
+        assert cells[start + 4 : start + 8] == ["one", "7", "100.0 %", "85.7 %"]  # 6 predicted, all right
+        assert cells[start + 8 : start + 12] == ["two", "6", "85.7 %", "100.0 %"]
+
     def test_a_table_is_shown(self, tmp_path):
         summaries = (
             Summary("size", 3, 40, 0.5, 2.0, 9.0, (), np.arange(20)),

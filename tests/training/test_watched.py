@@ -185,12 +185,13 @@ def test_the_epoch_that_diverged_is_in_the_history_whatever_the_rate_is_called()
         assert len(run.history.running_loss) == 1
 
 
-def test_the_model_state_of_the_best_epoch_is_returned():
+@pytest.mark.parametrize("by", [fit, train], ids=["fit", "train"])
+def test_the_model_state_of_the_best_epoch_is_returned(by):
     setup = small_setup(optimizer=Adam(0.3), epochs=12, model=sequential(Dense(8), BatchNorm(), relu, Dense(3)))
-    run = fit(setup, DATA, KEY)
+    run = by(setup, DATA, KEY)
     best = int(run.state.best.epoch)
     assert best < 11
-    assert run.evaluate(DATA.validation)["loss"] == pytest.approx(run.history.validation_loss[best], rel=1e-10)
+    assert run.evaluate(DATA.validation)["loss"] == pytest.approx(float(run.history.validation_loss[best]), rel=1e-10)
 
 
 def test_several_penalties_are_added():
