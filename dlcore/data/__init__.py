@@ -12,7 +12,7 @@ from dlcore.data.batches import (
     shuffle_rounds,
 )
 from dlcore.data.checks import Finding, check, check_parts, require
-from dlcore.data.cross_validation import cut, fold_numbers, folds, k_folds, padded
+from dlcore.data.cross_validation import Standardization, cut, fold_numbers, folds, k_folds, padded
 from dlcore.data.describe import Balance, Summary, balance, preview, summaries, target_summaries
 from dlcore.data.examples import Column, Dataset, Examples, Padded, Schema, images, without_missing
 from dlcore.data.image_files import read_idx
@@ -41,6 +41,7 @@ __all__ = [
     "Schema",
     "Sealed",
     "Split",
+    "Standardization",
     "Summary",
     "TableOptions",
     "Target",

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from dlcore.data.examples import Examples, Padded
@@ -11,6 +12,33 @@ from dlcore.data.normalization import Normalization, moments
 from dlcore.data.preprocessing import Number, Preprocessing
 from dlcore.data.splits import Split
 from dlcore.numerics.errors import needed
+from dlcore.numerics.formats import Array, in_dtype_of
+from dlcore.tree.fields import hyperparams
+
+
+@hyperparams
+class Standardization:
+    r"""$(x - \mu) / \sigma$ for x [n, ...] that were normalized before, by the training part of a fold alone.
+
+    ``missing`` [features] is, for a number that may be missing, the place of the input that says so with 1, else -1:
+    what is missing stays 0, the mean.
+    """
+
+    mean: Any
+    std: Any
+    missing: Any = None
+
+    def __call__(self, x: Any) -> Array:
+        """x [n, ...] to [n, ...], in the dtype of x."""
+        x = jnp.asarray(x)
+        mean, std = (
+            jnp.broadcast_to(a, x.shape) for a in in_dtype_of(x, jnp.asarray(self.mean), jnp.asarray(self.std))
+        )
+        z = (x - mean) / std
+        if self.missing is None:
+            return z
+        flags = jnp.asarray(self.missing)
+        return jnp.where(jnp.broadcast_to(flags < 0, x.shape) | (x[..., flags] == 0), z, 0)
 
 
 def fold_numbers(y: Any, k: int, seed: int = 0, groups: Any = None) -> np.ndarray:
@@ -75,8 +103,9 @@ def folds(data: Any, k: int = 5, *, seed: int = 0, groups: Any = None) -> list[S
 
     Every example validates in one of them; classes are kept in proportion, ``groups`` [n] as wholes (of a split: the
     training examples first). Where the split was made by ``normalize`` or ``prepare``, means and scales of the inputs
-    are fitted anew, to the training part of each fold alone; other inputs, and targets, stay as they are. The test set
-    stays sealed and outside. Raises ValueError for more folds than examples, or groups.
+    are fitted anew, to the training part of each fold alone, and are the ``inputs`` of its split; other inputs, and
+    targets, stay as they are. The test set stays sealed and outside. Raises ValueError for more folds than examples,
+    or groups.
 
     >>> from dlcore import data
     >>> iris, _ = data.normalize(data.split(data.load("iris")))
@@ -88,9 +117,10 @@ def folds(data: Any, k: int = 5, *, seed: int = 0, groups: Any = None) -> list[S
     by_class = y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
     made = []
     for training, validation in k_folds(y if by_class else len(y), k, seed, groups):
-        again = (lambda x: x) if inputs is None else _standardized(inputs, x[training])
-        train, held_out = (Examples(again(x[i]), y[i]) for i in (training, validation))
-        made.append(Split(train, held_out))
+        again = _standardization(inputs, x[training])
+        scaled = x if again is None else np.asarray(again(x))
+        train, held_out = (Examples(scaled[i], y[i]) for i in (training, validation))
+        made.append(Split(train, held_out, inputs=again))
     return made
 
 
@@ -103,37 +133,29 @@ def _pool(data):
     return x, y
 
 
-def _standardized(inputs, x):
+def _standardization(inputs: Any, x: np.ndarray) -> Standardization | None:
     """What brings inputs to mean 0 and scale 1 on the examples x [n, ...] of a training part."""
-    columns, known = slice(None), None
+    if inputs is None or isinstance(inputs, Standardization):
+        return None
     if isinstance(inputs, Preprocessing):
-        columns, known = _numbers(inputs, x)
-    elif not isinstance(inputs, Normalization):
+        return _of_columns(inputs, x)
+    if not isinstance(inputs, Normalization):
         raise TypeError(needed("split.inputs", "a Normalization or a Preprocessing", type(inputs).__name__))
-    shared = isinstance(inputs, Normalization) and np.ndim(inputs.mean) == 0
-    values = x[..., columns].astype(np.float64)
-    mean, std, _ = moments(values if known is None else np.where(known(x), values, np.nan), None if shared else 0)
-
-    def again(x):
-        z = np.array(x)
-        values = (x[..., columns].astype(np.float64) - mean) / std
-        z[..., columns] = values if known is None else np.where(known(x), values, 0)
-        return z
-
-    return again
+    mean, std, _ = moments(x, None if np.ndim(inputs.mean) == 0 else 0)
+    return Standardization(mean, std)
 
 
-def _numbers(inputs, x):
-    """The inputs that are numbers, and which of them were known: what is missing has 0 there and 1 beside it."""
+def _of_columns(inputs, x):
+    """Of the inputs that are numbers and known: what is missing has 0 there and 1 beside it."""
     starts = np.cumsum([0, *(len(column.inputs) for column in inputs.columns)])
     placed = [(i, column) for i, column in zip(starts, inputs.columns, strict=False) if isinstance(column, Number)]
     columns = np.array([i for i, _ in placed], int)
-    beside = np.array([i + 1 if column.missing else -1 for i, column in placed], int)
-
-    def known(x):
-        return np.where(beside >= 0, x[..., beside] == 0, True)
-
-    return columns, known
+    mean, std = np.zeros(x.shape[-1]), np.ones(x.shape[-1])
+    flags = np.full(x.shape[-1], -1, np.int32)
+    flags[columns] = [i + 1 if column.missing else -1 for i, column in placed]
+    known = (flags < 0) | (x[..., flags] == 0)
+    mean[columns], std[columns], _ = moments(np.where(known, x, np.nan)[..., columns])
+    return Standardization(mean, std, flags if (flags >= 0).any() else None)
 
 
 def padded(splits: Sequence[Split]) -> Split:

@@ -86,7 +86,7 @@ def fit(
     state = _start(setup, data, key) if state is None else state
     history = concatenate(rows or [_no_epochs(setup, data, state)])
     history = jax.tree.map(lambda a: a[: int(state.epoch)], history)
-    return Run(given, state.best.params, state.best.model_state, history, state, notes)
+    return Run(given, state.best.params, state.best.model_state, history, state, notes=notes)
 
 
 def _chunks(setup, data, state, asked):

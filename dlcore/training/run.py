@@ -14,18 +14,41 @@ from dlcore.training.evaluation import evaluate, predict
 from dlcore.training.setup import Setup, as_arrays
 from dlcore.tree.fields import hyperparams, static
 
-_outputs = jax.jit(predict)
-_member_outputs = jax.jit(jax.vmap(predict, (0, 0, 0, None)))
-_evaluated = jax.jit(evaluate)
-_members_evaluated = jax.jit(jax.vmap(evaluate, (0, 0, 0, None)))
+
+def outputs(run: "Run", x: Array) -> Array:
+    """What ``run`` gives for x [n, ...] in evaluation mode: [n, ...], or of every member [members, n, ...]."""
+    return (_predict if run.members is None else _by_members(_predict))(*_model(run), x)
+
+
+def _model(run):
+    """What predicts, without what only tells how it came to be."""
+    return as_arrays(run.setup), run.params, run.model_state, run.inputs
+
+
+def _predict(setup, params, model_state, inputs, x):
+    return predict(setup, params, model_state, x if inputs is None else inputs(x))
+
+
+def _evaluate(setup, params, model_state, inputs, examples):
+    x, y = examples
+    return evaluate(setup, params, model_state, Examples(x if inputs is None else inputs(x), y))
+
+
+def _by_members(f):
+    return jax.vmap(f, (0, 0, 0, 0, None))
+
+
+_outputs, _evaluated = jax.jit(_predict), jax.jit(_evaluate)
+_member_outputs, _members_evaluated = jax.jit(_by_members(_predict)), jax.jit(_by_members(_evaluate))
 
 
 @hyperparams
 class Run:
     """The result of a training: its setup, the best parameters with their model state, the history, the last state.
 
-    A first axis on every leaf, that of the setup's numbers too, makes it the run of several ``members``. ``notes`` says
-    what was done on the way that was not asked for, such as a split of the data.
+    A first axis on every leaf, that of the setup's numbers too, makes it the run of several ``members``. ``inputs`` is
+    what is done to every x before the model sees it, None for nothing. ``notes`` says what was done on the way that was
+    not asked for, such as a split of the data.
     """
 
     setup: Setup
@@ -33,6 +56,7 @@ class Run:
     model_state: PyTree
     history: Any
     state: Any
+    inputs: Any = None
     notes: tuple[str, ...] = static(default=())
 
     @property
@@ -58,7 +82,7 @@ class Run:
         """
         x = as_array("x", x)
         f = _outputs if self.members is None else _member_outputs
-        model = (as_arrays(self.setup), self.params, self.model_state)
+        model = _model(self)
         starts = range(0, max(len(x), 1), self.setup.watch.chunk)
         parts = [_filled(f, model, x[i : i + self.setup.watch.chunk], self.members is not None) for i in starts]
         return parts[0] if len(parts) == 1 else jnp.concatenate(parts, int(self.members is not None))
@@ -69,7 +93,7 @@ class Run:
         if len(x) != len(y) or len(x) == 0:
             raise ValueError(needed("examples", "as many labels as examples and at least one", f"{len(x)}, {len(y)}"))
         f = _evaluated if self.members is None else _members_evaluated
-        loss, metrics = f(as_arrays(self.setup), self.params, self.model_state, Examples(x, y))
+        loss, metrics = f(*_model(self), Examples(x, y))
         return {name: np.asarray(value)[()] for name, value in {"loss": loss, **metrics}.items()}
 
 

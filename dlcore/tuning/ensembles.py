@@ -14,8 +14,9 @@ import numpy as np
 from dlcore.activations import log_softmax, softmax
 from dlcore.numerics.errors import check_count, needed
 from dlcore.numerics.formats import Array, at_least_f32
-from dlcore.training import Run, Setup, arrays, predict
+from dlcore.training import Run, Setup, arrays
 from dlcore.training.checks import check_key
+from dlcore.training.run import outputs
 from dlcore.tuning.known import Resting, Row, Stream
 from dlcore.tuning.rows import Chunk, groups_of, run, words_of
 from dlcore.tuning.spaces import Assignment, setups_of
@@ -56,9 +57,16 @@ def train_ensemble(
 
 
 def ensemble_of(
-    setups: Sequence[Setup] | Mapping[int, Setup], rows: Sequence[Row], found: Mapping[Row, Resting], key: Array
+    setups: Sequence[Setup] | Mapping[int, Setup],
+    rows: Sequence[Row],
+    found: Mapping[Row, Resting],
+    key: Array,
+    inputs: Sequence[Any] = (),
 ) -> Run:
-    """The ``rows`` that ``run`` has found, with the ``key`` that it was given, as members in that order."""
+    """The ``rows`` that ``run`` has found, with the ``key`` that it was given, as members in that order.
+
+    ``inputs`` are what is done to every x before a model sees it, one for each fold.
+    """
     members = [(setups[row.setup], found[row].found.history, found[row].state) for row in rows]
     epochs = np.array([found[row].epoch for row in rows], np.int32)
     words = np.stack([words_of(key, row.stream.seed) for row in rows])
@@ -66,12 +74,14 @@ def ensemble_of(
     stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *members)
     setup, history, state = jax.device_put(stacked)
     state = state._replace(key=keys, epoch=jax.device_put(epochs))
-    return Run(setup, state.best.params, state.best.model_state, history, state)
+    scaled = [inputs[row.stream.fold] for row in rows] if inputs else [None]
+    shared = jax.tree.map(lambda *leaves: jnp.stack(list(map(jnp.asarray, leaves))), *scaled)
+    return Run(setup, state.best.params, state.best.model_state, history, state, shared)
 
 
 def member_outputs(ensemble: Run, x: Array) -> Array:
     """What every member, diverged ones too, gives for x [n, ...] in evaluation mode: [members, n, ...]."""
-    return jax.vmap(predict, (0, 0, 0, None))(ensemble.setup, ensemble.params, ensemble.model_state, x)
+    return outputs(ensemble, x)
 
 
 def ensemble_mean(ensemble: Run, x: Array, of: Callable[[Array], Array] | None = None) -> Array:

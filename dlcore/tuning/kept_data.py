@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.data import Examples, Split
+from dlcore.data import Examples, Split, Standardization
 from dlcore.data.files import explained, replace_file
 
 
@@ -32,9 +32,16 @@ def fingerprint(data: Any) -> str:
     return total.hexdigest()
 
 
+def _scales(data: Any) -> dict[str, np.ndarray]:
+    """What the inputs of folds were standardized by, by name."""
+    made = [(i, split.inputs) for i, split in enumerate(_splits(data)) if isinstance(split.inputs, Standardization)]
+    named = {f"{i}.inputs.{name}": getattr(by, name) for i, by in made for name in ("mean", "std", "missing")}
+    return {name: np.asarray(value) for name, value in named.items() if value is not None}
+
+
 def write_data(path: pathlib.Path, data: Any) -> None:
     """All arrays of ``data``, a split or a list of them, in ``path``.npz."""
-    parts = _arrays(data)
+    parts = _arrays(data) | _scales(data)
     plain = {name: array.view(np.uint16) if array.dtype.kind == "V" else array for name, array in parts.items()}
     kinds = np.array([f"{name}={array.dtype.name}" for name, array in parts.items()])
     everything: dict[str, Any] = {**plain, "folded": np.array(isinstance(data, list)), "kinds": kinds}
@@ -51,5 +58,10 @@ def read_data(path: pathlib.Path) -> Any:
     def part(i, name):
         return Examples(arrays[f"{i}.{name}.x"], arrays[f"{i}.{name}.y"])
 
-    splits = [Split(part(i, "train"), part(i, "validation")) for i in range(len(arrays) // 4)]
+    def inputs(i):
+        by = {name: arrays.get(f"{i}.inputs.{name}") for name in ("mean", "std", "missing")}
+        return None if by["mean"] is None else Standardization(**by)
+
+    count = sum(name.endswith(".train.x") for name in arrays)
+    splits = [Split(part(i, "train"), part(i, "validation"), inputs=inputs(i)) for i in range(count)]
     return splits if folded else splits[0]

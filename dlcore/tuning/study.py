@@ -58,13 +58,15 @@ class Study:
     def run(self, configuration: int) -> Run:
         """The trained rows of a configuration as one run, a member for each seed and fold, in the order of ``streams``.
 
-        Raises ValueError where they were not kept.
+        It takes inputs as they were before the folds: every member scales them as its own training part was. Raises ValueError where they were not kept.
         """
         if self.asked is None or configuration not in self.kept:
             got = f"{configuration} where {', '.join(map(str, self.kept)) or 'none'} were kept"
             raise ValueError(needed("study.run", "a configuration that was kept", got, "sweep(..., keep='all')"))
         setups = {configuration: as_arrays(assign(self.setup, self.space[configuration]))}
-        return ensemble_of(setups, [Row(configuration, s) for s in self.streams], self._states, self.asked.key)
+        inputs = [fold.inputs for fold in self.asked.data] if isinstance(self.asked.data, list) else ()
+        rows = [Row(configuration, s) for s in self.streams]
+        return ensemble_of(setups, rows, self._states, self.asked.key, inputs)
 
     def save(self, folder: Path) -> None:
         """Write it to a new ``folder``, with its data and what was kept: ``resume(folder)`` gives it back.

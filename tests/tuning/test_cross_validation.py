@@ -1,5 +1,7 @@
 """Folds in a sweep: an axis of the same program, and every row the training alone on its fold."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from dlcore.diagnosis.compilations import count_compilations
 from dlcore.layers import BatchNorm, Dense, sequential
 from dlcore.optimizers import SGD
 from dlcore.training import EarlyStopping, Watch
-from dlcore.tuning import assign, grid, sweep
+from dlcore.tuning import assign, grid, resume, sweep
 from tests.problems import blobs, small_setup
 from tests.tuning.problems import TWO, train
 
@@ -104,3 +106,40 @@ def test_folds_that_cannot_be_are_refused_before_anything_compiles(changes, word
     with pytest.raises((ValueError, TypeError), match=words), count_compilations() as compiled:
         sweep(small_setup(), RATES, given.pop("data"), KEY, devices=TWO, **given)
     assert compiled.count == 0
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_the_winner_takes_inputs_as_they_were_before_the_folds(missing, tmp_path):
+    """Every member scales them as its own training part was, also once the study was saved."""
+    raw = data.split(data.load("wine"))
+    if missing:
+        (tmp_path / "wine.csv").write_text(table_with_holes())
+        raw = data.split(data.load(str(tmp_path / "wine.csv")))
+    prepared, _ = data.prepare(raw)
+    setup = small_setup(epochs=3)
+    study = sweep(setup, RATES[:2], prepared, KEY, folds=4, devices=TWO)
+    winner, splits = study.winner, data.folds(prepared, 4)
+    assert all(fold.inputs is not None and (fold.inputs.missing is not None) == missing for fold in splits)
+    for x in (prepared.train.x, prepared.validation.x):
+        outputs = winner.predict(x)
+        for member, fold in enumerate(splits):
+            one = jax.tree.map(lambda a, i=member: a[i], winner)
+            np.testing.assert_array_equal(one.inputs(x), fold.inputs(x))
+            alone = dataclasses.replace(one, inputs=None).predict(np.asarray(fold.inputs(x)))
+            np.testing.assert_allclose(outputs[member], alone, rtol=1e-5, atol=1e-6)
+    lowest = study.rows.validation_loss[study.best]
+    for member, fold in enumerate(splits):
+        y = fold.validation.y
+        pool = np.concatenate([prepared.train.x, prepared.validation.x])
+        held_out = data.k_folds(np.concatenate([prepared.train.y, prepared.validation.y]), 4)[member][1]
+        np.testing.assert_allclose(winner.evaluate((pool[held_out], y))["loss"][member], lowest[member], rtol=1e-5)
+    study.save(tmp_path / "study")
+    again = resume(tmp_path / "study").winner
+    np.testing.assert_array_equal(again.predict(prepared.train.x), winner.predict(prepared.train.x))
+
+
+def table_with_holes():
+    rng = np.random.default_rng(2)
+    rows = [f"{a:.3f},{'' if rng.random() < 0.2 else f'{b:.3f}'},{'rb'[i % 2]},{i % 3}"
+            for i, (a, b) in enumerate(rng.normal(size=(90, 2)))]  # fmt: skip
+    return "\n".join(["a,b,color,kind", *rows])
