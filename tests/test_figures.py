@@ -55,7 +55,7 @@ def study(space, mean, error=0.0, curves=None):
     spread = error * np.sqrt(3) * np.array([-1.0, 0.0, 1.0])
     loss = np.asarray(mean, float)[:, None] + spread
     lost = np.where(np.isfinite(loss), -1, 3)
-    curves = np.ones((len(space), 3, 5)) if curves is None else curves
+    curves = np.repeat(loss[..., None], 5, -1) if curves is None else curves
     return Study(None, tuple(space), Rows(history(curves), loss, np.zeros(loss.shape, int), lost), ())
 
 

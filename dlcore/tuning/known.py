@@ -1,7 +1,9 @@
 """What is known of trainings: which they are, how far they have come and what was found."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from dlcore.numerics.formats import Array
@@ -25,7 +27,8 @@ class Row(NamedTuple):
 class Rows(NamedTuple):
     """What is known of trainings, of one or of a whole study, [configurations, streams] each; of epochs a last axis.
 
-    ``validation_loss`` is the lowest of the training, at ``best_epoch``; ``first_nonfinite`` is -1 for sound runs.
+    ``validation_loss`` is the lowest of the training, at ``best_epoch``; ``first_nonfinite`` is -1 for sound runs. What
+    trainings are compared by is ``loss``, at ``epoch``.
     """
 
     history: History
@@ -34,9 +37,53 @@ class Rows(NamedTuple):
     first_nonfinite: Array
 
     @property
+    def diverged(self) -> np.ndarray:
+        """Which of them diverged."""
+        return np.asarray(self.first_nonfinite) >= 0
+
+    @property
+    def epoch(self) -> np.ndarray:
+        """The epoch, from 0, at which each row is compared: for all rows of a configuration the same.
+
+        It is where their mean validation loss is lowest, as a moving mean over three epochs: the lowest of many noisy
+        epochs, of every row by itself, would be the lower the noisier they are. A row that stopped early before it
+        counts at its own best epoch, -1 where a diverged one has none.
+        """
+        curves, own = np.asarray(self.history.validation_loss, np.float64), np.asarray(self.best_epoch)
+        seen = np.isfinite(curves) & ~self.diverged[..., None]
+        last = np.where(seen, np.arange(curves.shape[-1]), -1).max(-1, initial=-1)
+        ended = np.arange(curves.shape[-1]) > last[..., None]
+        lowest = np.asarray(self.validation_loss, np.float64)
+        values = np.where(ended, lowest[..., None], np.where(seen, curves, 0))
+        mean = np.where(self.diverged[..., None], 0, values).sum(-2)
+        common = _lowest(mean, seen.any(-2))[..., None]
+        return np.where((common > last) | self.diverged, own, common)
+
+    @property
     def loss(self) -> np.ndarray:
-        """``validation_loss``, inf where the run diverged, however good it was before."""
-        return np.where(np.asarray(self.first_nonfinite) >= 0, np.inf, self.validation_loss)
+        """The validation loss at ``epoch``, inf where the run diverged, however good it was before."""
+        return np.where(self.diverged, np.inf, self.at_epoch(self.history.validation_loss))
+
+    def at_epoch(self, curves: Array) -> np.ndarray:
+        """``curves`` of every row, epochs last, at ``epoch``; NaN for a row without one."""
+        epoch = self.epoch
+        values = np.take_along_axis(np.asarray(curves), np.maximum(epoch, 0)[..., None], -1)[..., 0]
+        return np.where(epoch < 0, np.nan, values)
+
+
+def together(rows: Sequence[Rows]) -> Rows:
+    """The rows of one configuration with a first axis of them."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
+
+
+def _lowest(mean: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Where the moving mean over three epochs of ``mean``, and those beside that were ``seen``, is lowest."""
+    padding = [*[(0, 0)] * (mean.ndim - 1), (1, 1)]
+    total, count = (
+        sum(np.lib.stride_tricks.sliding_window_view(np.pad(a, padding), 3, -1)[..., i] for i in range(3))
+        for a in (np.where(seen, mean, 0), seen.astype(float))
+    )
+    return np.where(seen, total / np.maximum(count, 1), np.inf).argmin(-1)
 
 
 class Resting(NamedTuple):

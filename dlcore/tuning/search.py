@@ -11,7 +11,7 @@ from dlcore.data import padded
 from dlcore.numerics.formats import Array
 from dlcore.training import Setup, arrays
 from dlcore.tuning.halving import Bracket, Halving, Hyperband
-from dlcore.tuning.known import Resting, Row, Rows, Stream, mean_loss
+from dlcore.tuning.known import Resting, Row, Rows, Stream, mean_loss, together
 from dlcore.tuning.plan import Plan
 from dlcore.tuning.rows import Chunk, Group, groups_of, run
 from dlcore.tuning.spaces import Assignment
@@ -118,8 +118,8 @@ class _Search:
         self._train(alive, end, final=True)
 
     def _score(self, epoch, configuration):
-        losses = [self.found[Row(configuration, stream)][epoch].found.loss for stream in self.asked.streams]
-        return float(mean_loss(np.array(losses))), configuration
+        rows = [self.found[Row(configuration, stream)][epoch].found for stream in self.asked.streams]
+        return float(mean_loss(together(rows).loss)), configuration
 
     def _train(self, alive, until, final):
         """The rows of the configurations ``alive``, to the epoch ``until``, or each to its last."""
@@ -130,7 +130,7 @@ class _Search:
             known = {row for row in rows if goal in self.found.get(row, ())}
             self.done += len(known)
             if final:
-                self.keeper.see({row: self.found[row][goal].found.loss for row in known})
+                self.keeper.see({row: self.found[row][goal].found for row in known})
             for epoch, some in self._starts(rows, goal).items():
                 self._go_on(group.only(some, epoch), goal, known, final)
 
@@ -153,15 +153,15 @@ class _Search:
         how = {"devices": self.how.devices, "until": goal, "watch": told}
         for finished in run(group, self.data, resting=resting, done=known, **how):
             if final:
-                self._judge(dict(zip(finished.rows, finished.found.loss, strict=True)))
+                self._judge(finished.resting())
             self._add(finished.resting([row for row in finished.rows if not final or self.keeper.wants(row)]))
         for row, one in (resting or {}).items():  # they have gone on: what they came from is not needed any more
             self.found[row][one.epoch] = one._replace(state=None)
 
-    def _judge(self, losses):
+    def _judge(self, new):
         """Let go of the states of rows that have lost their chance."""
         before = self.keeper.hopeful
-        self.keeper.see(losses)
+        self.keeper.see({row: one.found for row, one in new.items()})
         for row in before - self.keeper.hopeful:
             self.found[row] |= {self._last(row).epoch: self._last(row)._replace(state=None)}
 
@@ -192,24 +192,24 @@ class Keeper:
 
     def __init__(self, streams: int, keep: int | str):
         self._streams, self._keep = streams, keep
-        self._losses: dict[int, dict[Row, float]] = {}
+        self._seen: dict[int, dict[Row, Rows]] = {}
         self._best: list[tuple[float, int]] = []
         self._open: set[int] = set()
 
-    def see(self, losses: Mapping[Row, Any]) -> None:
+    def see(self, found: Mapping[Row, Rows]) -> None:
         """Take notice of rows that have ended."""
-        for row, loss in losses.items():
-            self._losses.setdefault(row.setup, {})[row] = float(loss)
-        for i in {row.setup for row in losses}:
-            mean = float(mean_loss(np.array([self._losses[i][row] for row in sorted(self._losses[i])])))
-            whole = len(self._losses[i]) == self._streams
-            (self._open.discard if whole or not np.isfinite(mean) else self._open.add)(i)
-            if whole and np.isfinite(mean) and isinstance(self._keep, int):
-                self._best = sorted([*self._best, (mean, i)])[: self._keep]
+        for row, one in found.items():
+            self._seen.setdefault(row.setup, {})[row] = one
+        for i in {row.setup for row in found}:
+            rows = together([self._seen[i][row] for row in sorted(self._seen[i])])
+            whole, sound = len(self._seen[i]) == self._streams, not rows.diverged.any()
+            (self._open.discard if whole or not sound else self._open.add)(i)
+            if whole and sound and isinstance(self._keep, int):
+                self._best = sorted([*self._best, (float(mean_loss(rows.loss)), i)])[: self._keep]
 
     def wants(self, row: Row) -> bool:
         """Whether the state of a row that was seen is to be kept."""
-        seen = row in self._losses.get(row.setup, ())
+        seen = row in self._seen.get(row.setup, ())
         if isinstance(self._keep, str):
             return seen and self._keep == "all"
         return seen and (row.setup in self._open or any(row.setup == i for _, i in self._best))
@@ -217,8 +217,8 @@ class Keeper:
     @property
     def hopeful(self) -> set[Row]:
         """All rows whose states are to be kept."""
-        setups = self._losses if self._keep == "all" else {*self._open, *(i for _, i in self._best)}
-        return {row for i in setups for row in self._losses.get(i, ()) if self.wants(row)}
+        setups = self._seen if self._keep == "all" else {*self._open, *(i for _, i in self._best)}
+        return {row for i in setups for row in self._seen.get(i, ()) if self.wants(row)}
 
 
 def _brackets(asked, setups):

@@ -58,7 +58,8 @@ class Study:
     def run(self, configuration: int) -> Run:
         """The trained rows of a configuration as one run, a member for each seed and fold, in the order of ``streams``.
 
-        It takes inputs as they were before the folds: every member scales them as its own training part was. Raises ValueError where they were not kept.
+        It takes inputs as they were before the folds: every member scales them as its own training part was. Raises
+        ValueError where they were not kept.
         """
         if self.asked is None or configuration not in self.kept:
             got = f"{configuration} where {', '.join(map(str, self.kept)) or 'none'} were kept"
@@ -96,11 +97,20 @@ class Study:
     @property
     def diverged(self) -> np.ndarray:
         """Which runs diverged [configurations, seeds]."""
-        return np.asarray(self.rows.first_nonfinite) >= 0
+        return self.rows.diverged
 
-    @property
+    @functools.cached_property
+    def epoch(self) -> np.ndarray:
+        """The epoch, from 0, at which every run is compared [configurations, seeds × folds].
+
+        One for all runs of a configuration, where their mean loss is lowest, smoothed; of one that stopped early before
+        it, its own best. The ``winner``'s members have the parameters of their own best epochs.
+        """
+        return self.rows.epoch
+
+    @functools.cached_property
     def loss(self) -> np.ndarray:
-        """Lowest validation loss of every run [configurations, seeds × folds]."""
+        """Validation loss of every run at the ``epoch`` of its configuration [configurations, seeds × folds]."""
         return self.rows.loss
 
     @property
@@ -162,18 +172,16 @@ class Study:
         return [i for i in self._rivals if mean[i] == mean[self.best]] if self._sound else []
 
     def metric(self, name: str) -> np.ndarray:
-        """A validation metric at the best epoch of every run [configurations, seeds]; NaN for a diverged one."""
-        return self._at_best(self.rows.history.validation_metrics[name])
+        """A validation metric at the ``epoch`` of every run [configurations, seeds]; NaN for a diverged one."""
+        return self._at_epoch(self.rows.history.validation_metrics[name])
 
     @property
     def learning_rate(self) -> np.ndarray:
-        """The learning rate that every run used at its best epoch [configurations, seeds]; NaN for a diverged one."""
-        return self._at_best(self.rows.history.learning_rate)
+        """The learning rate that every run used at its ``epoch`` [configurations, seeds]; NaN for a diverged one."""
+        return self._at_epoch(self.rows.history.learning_rate)
 
-    def _at_best(self, curves):
-        epoch = np.asarray(self.rows.best_epoch)
-        values = np.take_along_axis(np.asarray(curves), np.maximum(epoch, 0)[..., None], -1)[..., 0]
-        return np.where(self.diverged | (epoch < 0), np.nan, values)
+    def _at_epoch(self, curves):
+        return np.where(self.diverged, np.nan, self.rows.at_epoch(curves))
 
     @property
     def warnings(self) -> list[str]:

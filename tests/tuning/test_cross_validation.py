@@ -88,7 +88,7 @@ def test_the_winner_has_a_member_for_every_seed_and_fold():
     splits = data.folds(DATA, 3)
     for column, stream in enumerate(study.streams):
         loss = study.winner.evaluate(splits[stream.fold].validation)["loss"][column]
-        np.testing.assert_allclose(loss, study.loss[study.best, column], rtol=1e-6)
+        np.testing.assert_allclose(loss, study.rows.validation_loss[study.best, column], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from dlcore.diagnosis.compilations import count_compilations
 from dlcore.layers import Dense, sequential
 from dlcore.optimizers import SGD, Adam, Momentum
 from dlcore.schedules import Exponential
-from dlcore.training import EarlyStopping, History, accuracy, as_arrays, ready
+from dlcore.training import EarlyStopping, accuracy, as_arrays, ready
 from dlcore.tuning import Rows, Study, assign, grid, plan_of, sweep
 from tests.problems import small_setup
-from tests.tuning.problems import DATA, KEY, SETUP, TWO, _study, train
+from tests.tuning.problems import DATA, KEY, SETUP, TWO, _study, history_of, train
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 RATE = "optimizer.learning_rate.initial"
@@ -131,23 +131,40 @@ def test_a_study_in_which_all_diverged_is_a_study():
 def test_a_sweep_over_the_optimizer_shows_the_rate_that_was_used():
     study = sweep(SETUP, grid({"optimizer": [SGD(0.125), Adam(Exponential(0.5, 0.5))]}), DATA, KEY, devices=TWO)
     shown = {str(row["optimizer"]): row["learning rate"] for row in study.table()}
-    last_step = 4 * (study.rows.best_epoch[1, 0] + 1) - 1
+    last_step = 4 * (study.epoch[1, 0] + 1) - 1
     assert shown[str(SGD(0.125))] == 0.125
     np.testing.assert_allclose(shown[str(Adam(Exponential(0.5, 0.5)))], 0.5 * 0.5**last_step, rtol=1e-12)
 
 
-def test_a_metric_and_a_rate_are_those_of_the_best_epoch():
+def test_a_metric_and_a_rate_are_those_of_the_epoch_that_is_compared():
+    loss = np.array([[[3.0, 1, 2]], [[3.0, 2, 1]], [[1.0, 2, 3]]])
     curve = np.array([[[0.1, 0.2, 0.3]], [[0.4, 0.5, 0.6]], [[0.7, 0.8, 0.9]]])
-    history = jax.tree.map(lambda _: curve, sound_history())
-    rows = Rows(history, np.ones((3, 1)), np.array([[1], [2], [0]]), np.array([[-1], [-1], [4]]))
+    rows = Rows(history_of(loss, curve), loss.min(-1), np.array([[1], [2], [0]]), np.array([[-1], [-1], [4]]))
     study = Study(small_setup(), tuple(grid({"epochs": [1, 2, 3]})), rows, ())
-    np.testing.assert_array_equal(study.metric("accuracy")[:, 0], [0.2, 0.6, np.nan])
-    np.testing.assert_array_equal(study.learning_rate[:, 0], [0.2, 0.6, np.nan])
+    np.testing.assert_array_equal(study.metric("accuracy")[:, 0], [0.3, 0.6, np.nan])
+    np.testing.assert_array_equal(study.learning_rate[:, 0], [0.3, 0.6, np.nan])
+    np.testing.assert_array_equal(study.loss[:, 0], [2, 1, np.inf])
 
 
-def sound_history():
-    part = np.zeros((1, 1, 1))
-    return History(part, part, part, {"accuracy": part}, {"accuracy": part}, part, part, part, part)
+def test_runs_are_compared_where_their_smoothed_mean_is_lowest():
+    """One lucky epoch of one run is no reason; a run that stopped early counts with its best from then on."""
+    nan = np.nan
+    curves = np.array([[[9, 5, 4, 4.0, 5, 6], [9, 5, 4, 4.2, 0.1, 6]], [[9, 3, 5, nan, nan, nan], [9, 8, 7, 6, 4, 5]]])
+    best = np.nanargmin(curves, -1)
+    rows = Rows(history_of(curves), np.nanmin(curves, -1), best, np.full((2, 2), -1))
+    # means 9 5 4 4.1 2.55 6, smoothed 7 6 4.37 3.55 4.22 4.28; and of the other 9 5.5 6 4.5 3.5 4, smoothed … 4 3.75
+    np.testing.assert_array_equal(rows.epoch, [[3, 3], [1, 5]])
+    np.testing.assert_array_equal(rows.loss, [[4, 4.2], [3, 5]])
+    alone = jax.tree.map(lambda a: a[:1, :1], rows)
+    np.testing.assert_array_equal(alone.epoch, [[2]])  # 4 and 4 and their neighbors 5 and 5: the first of two
+
+
+def test_epochs_at_which_nobody_looked_are_not_compared():
+    nan = np.nan
+    curves = np.array([[[nan, 3.0, nan, 1.0, nan, 2.0, nan]], [[1.0, 2.0, nan, nan, nan, nan, nan]]])
+    rows = Rows(history_of(curves), np.nanmin(curves, -1), np.nanargmin(curves, -1), np.array([[-1], [-1]]))
+    np.testing.assert_array_equal(rows.epoch[:, 0], [3, 0])
+    np.testing.assert_array_equal(rows.loss[:, 0], [1, 1])
 
 
 def test_a_run_that_diverged_late_never_wins():
