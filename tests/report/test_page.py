@@ -224,9 +224,8 @@ class TestReport:
         assert (False, "<red>") in found.cells
 
     def test_precision_is_of_what_was_predicted_and_recall_of_what_is_true(self, complete):
-        cells = [text for _, text in page(complete).cells]
-        wanted = ["one", "7", "100.0 %", "85.7 %", "two", "6", "85.7 %", "100.0 %"]
-        assert cells[cells.index("recall") + 5 :][:8] == wanted
+        cells = " | ".join(text for _, text in page(complete).cells)
+        assert "one | 7 | 100.0 % | 85.7 % | two | 6 | 85.7 % | 100.0 %" in cells
 
     def test_a_table_is_shown(self, tmp_path):
         summaries = (
