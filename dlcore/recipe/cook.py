@@ -5,6 +5,8 @@ import dataclasses
 import time
 from pathlib import Path
 
+import numpy as np
+
 from dlcore import data, losses, report
 from dlcore.console import interrupts
 from dlcore.initializers import normal
@@ -15,11 +17,9 @@ from dlcore.recipe.steps import diagnose, look, sanity, test, train, tune
 from dlcore.recipe.task import Load, Task, prepare
 from dlcore.regularizers import L2
 from dlcore.runs import PreprocessingRecord, RecipeRecord, RunFolder, SetupRecord, SweepRecord, environment, one_line
-from dlcore.training import EarlyStopping, Run, Setup, checkpoints
+from dlcore.training import EarlyStopping, Run, Setup
 from dlcore.tree.saved import to_config
-from dlcore.tuning import assign, refine
-
-RATE, DECAY = "optimizer.learning_rate", "penalty.strength"
+from dlcore.tuning import Study
 
 
 class RunFailedError(RuntimeError):
@@ -64,11 +64,11 @@ def _cook(recipe: Recipe, name: str, load: Load, folder: RunFolder) -> None:
     setup = setup_of(recipe, task.dataset.task, task.outputs)
     _begin(folder, "sanity")
     folder.keep(sanity.rehearse(setup, task))
-    chosen = _tune(recipe, setup, task, folder)
+    study = _tune(recipe, setup, task, folder)
     _begin(folder, "training")
-    trained = _train(chosen, task, folder)
+    trained = _train(study, task, folder)
     _begin(folder, "test")
-    folder.keep(test.evaluate(trained, task))
+    folder.keep(test.evaluate(trained, study.best_setup, task))
     _begin(folder, "report")
     report.build(folder.path)
     report.write_events(folder.path)
@@ -92,31 +92,30 @@ def setup_of(recipe: Recipe, task: str, outputs: int) -> Setup:
         penalty=L2(0.0),
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
+        stopping=EarlyStopping(recipe.patience),
     )
 
 
-def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> Setup:
+def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> Study:
     """Two sweeps and the one choice between them."""
-    axes = {RATE: list(recipe.learning_rates), DECAY: list(recipe.weight_decays)}
-    sweeps: list[SweepRecord] = []
-    for number, name in enumerate(("coarse", "refined"), 1):
+    search = tune.stages(recipe, setup, task)
+    sweeps: list[tuple[SweepRecord, Study]] = []
+    for name in tune.STAGES:
         _begin(folder, f"sweep, {name}")
-        sweeps.append(tune.search(name, number, setup, axes, recipe.seeds, task))
-        folder.keep(sweeps[-1])
-        axes = refine(axes, sweeps[-1].space[sweeps[-1].study.best])
-    best = tune.choose(sweeps)
-    tuned = assign(setup, best.space[best.study.best])
-    chosen = dataclasses.replace(tuned, epochs=3 * recipe.epochs, stopping=EarlyStopping(recipe.patience))
-    folder.keep(SetupRecord(best.number, best.study.best, to_config(chosen), repr(chosen)))
-    return chosen
+        sweeps.append(next(search))
+        folder.keep(sweeps[-1][0])
+    record, best = tune.choose(sweeps)
+    folder.keep(SetupRecord(record.number, best.best, to_config(best.best_setup), repr(best.best_setup)))
+    return best
 
 
-def _train(chosen: Setup, task: Task, folder: RunFolder) -> Run:
-    """Train, keep the curves and their verdict, then the state."""
+def _train(study: Study, task: Task, folder: RunFolder) -> Run:
+    """Train the choice, keep the curves and their verdict, then the study, with which what was trained comes back."""
     began = time.perf_counter()
-    trained = train.fit_choice(chosen, task)
-    training = train.record(trained, began)
+    chosen, whole = train.go_on(study)
+    trained = chosen.run(0)
+    training = train.record(trained, whole, began)
     folder.keep(training)
-    folder.keep(diagnose.judge(task, training, int(trained.state.first_nonfinite)))
-    checkpoints.save(folder.path / "checkpoints" / "last", trained)
+    folder.keep(diagnose.judge(task, training, int(np.asarray(trained.state.first_nonfinite).max())))
+    chosen.save(folder.path / "study")
     return trained

@@ -8,8 +8,10 @@ import jax
 import numpy as np
 
 from dlcore import data, diagnosis
+from dlcore.numerics.errors import needed
 from dlcore.recipe.options import Recipe
 
+FEW, FOLDS = 1000, 5  # below so many examples, so many folds
 Load = Callable[[str], data.Dataset]
 
 
@@ -17,7 +19,8 @@ Load = Callable[[str], data.Dataset]
 class Task:
     """The data of a run of the recipe, ``training`` its training part as it was read.
 
-    ``target`` is the unit of the targets in regression, None for classes.
+    ``target`` is the unit of the targets in regression, None for classes; ``folds`` are those of cross-validation over
+    training and validation part, None for the one split.
     """
 
     dataset: data.Dataset
@@ -27,6 +30,7 @@ class Task:
     target: data.Target | None
     findings: tuple[data.Finding, ...]
     key: Any
+    folds: int | None = None
 
     @property
     def classes(self) -> int:
@@ -70,4 +74,14 @@ def prepare(recipe: Recipe, name: str, load: Load) -> Task:
         findings = [*findings, data.Finding("test in training", "warning", text)]
     target = None if dataset.classes else inputs.target
     training = dataclasses.replace(dataset, x=parts.train.x, y=parts.train.y, published_test=0)
-    return Task(dataset, training, split, inputs, target, tuple(findings), jax.random.key(recipe.seed))
+    key, folds = jax.random.key(recipe.seed), folds_for(recipe.folds, split)
+    return Task(dataset, training, split, inputs, target, tuple(findings), key, folds)
+
+
+def folds_for(asked: int, split: data.Split) -> int | None:
+    """How many folds, None for the one split; 0 asks for them where a single validation part is small."""
+    n = len(split.train.y) + len(split.validation.y)
+    if asked > n:
+        raise ValueError(needed("folds", f"at most {n}, the examples to train and validate with", asked, "5"))
+    wanted = asked or (min(FOLDS, n) if n < FEW else 1)
+    return wanted if wanted > 1 else None

@@ -61,7 +61,7 @@ def _sweep(sweep: SweepRecord) -> Iterator[Drawing]:
     varied = sum(len(values) > 1 for values in sweep.axes.values())
     if varied:
         caption = (
-            "Lowest validation loss, mean and standard error over the seeds. Thick ring: the best; "
+            "Validation loss where its mean is lowest, with standard error over the runs. Thick ring: the best; "
             "band and thin rings: within one standard error of it."
         )
         yield Drawing(f"{sweep.name}_curves", key, caption, partial(figures.sweep_curves, study))
@@ -69,7 +69,7 @@ def _sweep(sweep: SweepRecord) -> Iterator[Drawing]:
         caption = "The same numbers as a map. Frame: the best; dots: within one standard error of it."
         yield Drawing(f"{sweep.name}_map", key, caption, partial(figures.sweep_map, study))
     if sweep.axes:
-        caption = "Learning curves of all configurations, mean over the seeds."
+        caption = "Learning curves of all configurations, mean over the runs."
         yield Drawing(f"{sweep.name}_histories", key, caption, partial(figures.sweep_histories, study))
 
 

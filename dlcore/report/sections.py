@@ -173,18 +173,17 @@ def _filled(table: Table) -> Table:
 
 
 def _sweep(sweep: SweepRecord) -> Section:
-    configurations, seeds = sweep.study.loss.shape
-    trainings = configurations * seeds
+    configurations, runs = sweep.study.loss.shape
+    trainings, folds = configurations * runs, f" {TIMES} {sweep.folds} folds" * (sweep.folds > 1)
+    made = f"{configurations} configurations {TIMES} {runs // sweep.folds} seeds{folds}"
     facts = [
-        ("trainings", f"{short(trainings)} ({configurations} configurations {TIMES} {seeds} seeds)"),
+        ("trainings", f"{short(trainings)} ({made})"),
         ("time", f"{duration(sweep.seconds)}, {duration(sweep.seconds / trainings)} each"),
         ("compilations", short(sweep.compilations)),
         ("plan", sweep.plan),
     ]
-    if sweep.best is None:
-        found = [Finding("bad", "diverged", "no configuration was trained without divergence")]
-    else:
-        found = [Finding("warning", "edge of the range", line) for line in sweep.study.warnings]
+    kind = ("bad", "diverged") if sweep.best is None else ("warning", "edge of the range")
+    found = [Finding(*kind, line) for line in sweep.study.warnings]
     return Section(f"sweep_{sweep.number}", f"Tuning, {sweep.name}", facts, found, [_configurations(sweep)])
 
 
@@ -211,20 +210,20 @@ def _training(training: TrainingRecord) -> Section:
     facts = [
         ("ending", training.ending),
         ("epochs", f"{short(epochs)}, the best is epoch {short(best)}" if best else short(epochs)),
+        ("members", f"{short(training.members)}: the curves are their mean" if training.members > 1 else ""),
         ("parameters", short(training.parameters)),
         ("time", duration(training.seconds)),
     ]
     names = list(h.validation_metrics)
     pairs = [(h.train_metrics[name], h.validation_metrics[name]) for name in names]
     rows = []
-    for word, i in (("best", best - 1), ("last", epochs - 1)):
-        if i >= 0:
-            losses = [fixed(h.train_loss[i]), fixed(h.validation_loss[i])]
-            measured = [metric(name, part[i]) for name, pair in zip(names, pairs, strict=True) for part in pair]
-            rows.append([word, short(i + 1), *losses, *measured])
-    kinds = ["loss", *names]
-    columns = ["epoch", "number", *(f"{part} {name}" for name in kinds for part in ("training", "validation"))]
-    return Section("training", "Training", facts, tables=[Table("", columns, rows)] if rows else [])
+    for word, i in [("best", best - 1)] * (best > 0) + [("last", epochs - 1)] * (epochs > 0):
+        losses = [fixed(h.train_loss[i]), fixed(h.validation_loss[i])]
+        measured = [metric(name, part[i]) for name, pair in zip(names, pairs, strict=True) for part in pair]
+        rows.append([word, short(i + 1), *losses, *measured])
+    parts = [f"{part} {name}" for name in ("loss", *names) for part in ("training", "validation")]
+    tables = [Table("", ["epoch", "number", *parts], rows)] if rows else []
+    return Section("training", "Training", [fact for fact in facts if fact[1]], tables=tables)
 
 
 def _test(test: TestRecord, data: DataRecord | None) -> Section:

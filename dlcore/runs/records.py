@@ -124,6 +124,7 @@ class SweepRecord(Record):
     plan: str
     seconds: float
     compilations: int
+    folds: int = 1
 
     @property
     def stem(self) -> str:
@@ -164,7 +165,10 @@ class SetupRecord(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TrainingRecord(Record):
-    """The training of the choice. ``best_epoch`` counts from 1; 0 where no epoch was sound."""
+    """The training of the choice, of several ``members`` their mean.
+
+    ``best_epoch`` counts from 1; 0 where no epoch was sound. ``parameters`` are those of a member.
+    """
 
     file = "training"
     ending: str
@@ -172,6 +176,7 @@ class TrainingRecord(Record):
     parameters: int
     seconds: float
     history: History
+    members: int = 1
 
     @property
     def epochs(self) -> int:

@@ -17,11 +17,12 @@ from dlcore.tree.fields import hyperparams, static
 
 def outputs(run: "Run", x: Array) -> Array:
     """What ``run`` gives for x [n, ...] in evaluation mode: [n, ...], or of every member [members, n, ...]."""
-    return (_predict if run.members is None else _by_members(_predict))(*_model(run), x)
+    f = _predict if run.members is None else _by_members(_predict)
+    return f(run.setup, run.params, run.model_state, run.inputs, x)
 
 
 def _model(run):
-    """What predicts, without what only tells how it came to be."""
+    """What predicts, without what only tells how it came to be; numbers as arrays, so that others compile nothing."""
     return as_arrays(run.setup), run.params, run.model_state, run.inputs
 
 

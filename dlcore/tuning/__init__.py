@@ -10,7 +10,7 @@ from dlcore.tuning.ensembles import (
 from dlcore.tuning.halving import Halving, Hyperband
 from dlcore.tuning.known import Rows
 from dlcore.tuning.plan import Plan, plan_of
-from dlcore.tuning.refinement import refine
+from dlcore.tuning.refinement import beyond, edges, refine
 from dlcore.tuning.sampling import Choice, Integers, LogUniform, Uniform, sample
 from dlcore.tuning.search import HalvingRung, SweepProgress
 from dlcore.tuning.spaces import Assignment, Space, assign, axes_of, grid
@@ -33,6 +33,8 @@ __all__ = [
     "Uniform",
     "assign",
     "axes_of",
+    "beyond",
+    "edges",
     "ensemble_log_probabilities",
     "ensemble_mean",
     "ensemble_probabilities",

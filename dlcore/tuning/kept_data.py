@@ -45,7 +45,7 @@ def write_data(path: pathlib.Path, data: Any) -> None:
     plain = {name: array.view(np.uint16) if array.dtype.kind == "V" else array for name, array in parts.items()}
     kinds = np.array([f"{name}={array.dtype.name}" for name, array in parts.items()])
     everything: dict[str, Any] = {**plain, "folded": np.array(isinstance(data, list)), "kinds": kinds}
-    replace_file(path.with_suffix(".npz"), lambda file: np.savez(file, **everything))
+    replace_file(path.with_suffix(".npz"), lambda file: np.savez_compressed(file, **everything))
 
 
 def read_data(path: pathlib.Path) -> Any:

@@ -56,7 +56,7 @@ class Rows(NamedTuple):
         lowest = np.asarray(self.validation_loss, np.float64)
         values = np.where(ended, lowest[..., None], np.where(seen, curves, 0))
         mean = np.where(self.diverged[..., None], 0, values).sum(-2)
-        common = _lowest(mean, seen.any(-2))[..., None]
+        common = _lowest(mean, np.asarray(seen.any(-2)))[..., None]
         return np.where((common > last) | self.diverged, own, common)
 
     @property

@@ -2,8 +2,10 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from dlcore.data.files import Path
@@ -13,9 +15,9 @@ from dlcore.tuning.ensembles import ensemble_of
 from dlcore.tuning.folder import StudyFolder, alike
 from dlcore.tuning.known import Row, Rows, Stream, mean_loss
 from dlcore.tuning.plan import Plan
-from dlcore.tuning.refinement import is_number
+from dlcore.tuning.refinement import edges
 from dlcore.tuning.search import Asked, Found, HalvingRung
-from dlcore.tuning.spaces import Assignment, assign, axes_of, plain, range_of
+from dlcore.tuning.spaces import Assignment, assign, axes_of, plain
 
 ALL_DIVERGED = "every configuration diverged; try lower learning rates"
 
@@ -41,7 +43,7 @@ class Study:
     @functools.cached_property
     def winner(self) -> Run | None:
         """The trained rows of the best configuration, a member for each seed and fold; None without any."""
-        return self.run(self.best) if self._sound and self.best in self.kept else None
+        return self.run(self.best) if self.sound and self.best in self.kept else None
 
     @property
     def kept(self) -> list[int]:
@@ -68,6 +70,17 @@ class Study:
         inputs = [fold.inputs for fold in self.asked.data] if isinstance(self.asked.data, list) else ()
         rows = [Row(configuration, s) for s in self.streams]
         return ensemble_of(setups, rows, self._states, self.asked.key, inputs)
+
+    def only(self, configurations: Sequence[int]) -> "Study":
+        """The study of some of its configurations, in that order, as if there had never been others."""
+        chosen = list(configurations)
+        rows = jax.tree.map(lambda a: np.asarray(a)[chosen], self.rows)
+        space = tuple(self.space[i] for i in chosen)
+        found = {
+            row._replace(setup=chosen.index(row.setup)): at for row, at in self.found.items() if row.setup in chosen
+        }
+        asked = self.asked and self.asked._replace(space=space, halving=None)
+        return dataclasses.replace(self, space=space, rows=rows, rungs=(), found=found, asked=asked)
 
     def save(self, folder: Path) -> None:
         """Write it to a new ``folder``, with its data and what was kept: ``resume(folder)`` gives it back.
@@ -134,9 +147,9 @@ class Study:
     @property
     def best(self) -> int:
         """The configuration of the lowest mean. Raises ValueError when every one has diverged."""
-        if not self._sound:
+        if not self.sound:
             raise ValueError(ALL_DIVERGED)
-        return self._sound[0]
+        return self.sound[0]
 
     @property
     def best_setup(self) -> Setup:
@@ -144,7 +157,8 @@ class Study:
         return assign(self.setup, self.space[self.best])
 
     @property
-    def _sound(self):
+    def sound(self) -> list[int]:
+        """The configurations of which no run diverged, best first."""
         mean = self.mean
         return [int(i) for i in self.order if np.isfinite(mean[i])]
 
@@ -154,8 +168,8 @@ class Study:
 
         One seed tells nothing apart: these are all that did not diverge.
         """
-        if not self._sound or self.loss.shape[1] == 1:
-            return self._rivals if self._sound else []
+        if not self.sound or self.loss.shape[1] == 1:
+            return self._rivals if self.sound else []
         mean, best = self.mean, self.best
         return [i for i in self._rivals if mean[i] <= mean[best] + self.standard_error[best]]
 
@@ -163,13 +177,13 @@ class Study:
     def _rivals(self):
         """Sound configurations that were trained as long as the best."""
         reached, best = self.reached, self.best
-        return [i for i in self._sound if reached[i] == reached[best]]
+        return [i for i in self.sound if reached[i] == reached[best]]
 
     @property
     def ties(self) -> list[int]:
         """Configurations with exactly the best mean."""
         mean = self.mean
-        return [i for i in self._rivals if mean[i] == mean[self.best]] if self._sound else []
+        return [i for i in self._rivals if mean[i] == mean[self.best]] if self.sound else []
 
     def metric(self, name: str) -> np.ndarray:
         """A validation metric at the ``epoch`` of every run [configurations, seeds]; NaN for a diverged one."""
@@ -189,22 +203,14 @@ class Study:
 
         There is no beyond at an end of the range that the number declares, nor below 0 where an axis starts there.
         """
-        if not self._sound:
+        if not self.sound:
             return [ALL_DIVERGED]
-        best = self.space[self.best]
-        edges = [
-            self._edge(path, values, plain(best[path])) for path, values in axes_of(self.space).items() if path in best
+        sides = {"lower": "below", "upper": "above"}
+        return [
+            f"{path}: the best value {plain(self.space[self.best][path]):g} is the {side} edge of its axis; "
+            f"try values {sides[side]} it"
+            for path, side in edges(axes_of(self.space), self.space[self.best], setup=self.setup).items()
         ]
-        return [line for line in edges if line]
-
-    def _edge(self, path, values, value):
-        if len(values) < 2 or not all(map(is_number, values)) or value not in (min(values), max(values)):
-            return ""
-        declared, lower = range_of(self.setup, path), value == min(values)
-        if (lower and value == 0) or (declared and value == (declared.low if lower else declared.high)):
-            return ""
-        side, beyond = ("lower", "below") if lower else ("upper", "above")
-        return f"{path}: the best value {value:g} is the {side} edge of its axis; try values {beyond} it"
 
     def table(self, rows: int = 10) -> list[dict[str, Any]]:
         """The best ``rows`` configurations as dictionaries: their values, mean, standard error, diverged seeds.

@@ -1,5 +1,9 @@
 """The command line: what it takes, refuses and leaves."""
 
+import itertools
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -8,6 +12,16 @@ from dlcore import cli, report
 from tests.cli.kitchen import SMALL, dlcore
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+TAKEN_HOME = """
+import sys
+from dlcore import data, report, resume
+from dlcore.tuning import ensemble_probabilities
+
+inputs, winner = report.read(sys.argv[1]).preprocessing.preprocessing, resume(sys.argv[1] + "/study").winner
+iris = data.load("iris")
+print(winner.members, (ensemble_probabilities(winner, inputs(iris.x)).argmax(-1) == iris.y).mean())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +44,23 @@ def test_a_recipe_from_end_to_end(cooked):
     html = (run / "report.html").read_text()
     assert found.test.opened[:10] in html
     assert not [piece for piece in ('src="http', 'href="http', "<script src") if piece in html]
-    assert [sweep.study.loss.size for sweep in found.sweeps] == [8, len(found.sweeps[1].space) * 2]
-    assert found.sweeps[0].compilations == 2  # one program that starts the rows, one that trains them
+    assert [sweep.study.loss.shape for sweep in found.sweeps] == [(len(s.space), 2 * 5) for s in found.sweeps]
+    assert [sweep.folds for sweep in found.sweeps] == [5, 5]
+    coarse = {tuple(one.values()) for one in found.sweeps[0].space}
+    assert coarse >= set(itertools.product([1e-3, 1e-2], [0, 1e-4]))
+    assert max(rate for rate, _ in coarse) > 1e-2  # three epochs are few: the best was at the end of its axis
+    assert found.sweeps[1].compilations % 2 == 0 < found.sweeps[0].compilations
     best = [sweep.study.mean[sweep.best] for sweep in found.sweeps]
     assert (found.setup.sweep, found.setup.configuration) == (1 + np.argmin(best), found.sweeps[np.argmin(best)].best)
     assert found.training.best_epoch == 1 + np.argmin(found.training.history.validation_loss)
     assert f"at epoch {found.training.best_epoch} of {found.training.epochs}" in " ".join(
         found.verdict.verdict.evidence
     )
-    assert (run / "checkpoints" / "last").is_dir()
+    said = subprocess.run([sys.executable, "-c", TAKEN_HOME, run], capture_output=True, text=True)
+    assert said.returncode == 0, said.stderr
+    members, accuracy = said.stdout.split()
+    assert (int(members), float(accuracy) > 0.8) == (found.training.members, True)
+    assert found.training.members == 10
     assert [leftover for leftover in run.parent.iterdir() if leftover != run] == []
 
 
@@ -90,6 +112,8 @@ X = np.random.default_rng(0).normal(size=(60, 3))
         (["iris", "--epochs", "0"], "epochs"),
         (["iris", "--learning-rates", "-0.1"], "learning_rates"),
         (["iris", "--dropout", "1.5"], "dropout"),
+        (["iris", "--folds", "121"], "folds: needed at most 120"),
+        (["iris", "--folds", "-1"], "folds"),
         (["iris", "--weight-decays", "-1"], "weight_decays"),
         (["iris", "--hidden", "0"], "hidden"),
         (["iris", "--seds", "3"], "--seeds"),

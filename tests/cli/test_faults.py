@@ -11,11 +11,10 @@ import time
 import numpy as np
 import pytest
 
-from dlcore import cli, data, recipe, report
+from dlcore import cli, data, recipe, report, resume
 from dlcore.console import interrupts
-from dlcore.recipe import cook as cooking
 from dlcore.recipe.steps import test as testing
-from dlcore.recipe.steps import tune
+from dlcore.recipe.steps import train, tune
 from tests.cli.kitchen import FEW, SMALL
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -73,24 +72,23 @@ class TestNothingIsLost:
         assert (found.status.status, len(found.sweeps), found.training) == ("interrupted", 1, None)
         assert "interrupted" in (tmp_path / "run" / "report.html").read_text()
 
-    def test_ctrl_c_in_the_final_training_keeps_its_epochs(self, tmp_path, monkeypatch):
-        fit = cooking.train.fit
+    def test_ctrl_c_in_the_final_training_keeps_what_the_sweep_trained(self, tmp_path, monkeypatch):
+        go_on = train.extend
 
-        def pressed(setup, split, key, watch):
+        def pressed(study, *, epochs, watch):
             def then(progress):
                 signal.raise_signal(signal.SIGINT)
                 watch(progress)
 
-            return fit(setup, split, key, watch=then)
+            return go_on(study, epochs=epochs, watch=then)
 
-        monkeypatch.setattr(cooking.train, "fit", pressed)
+        monkeypatch.setattr(train, "extend", pressed)
         with pytest.raises(KeyboardInterrupt):
             recipe.run(FEW, "iris", tmp_path / "run")
         found = report.read(tmp_path / "run")
-        assert found.training.ending == "interrupted"
-        assert 0 < found.training.epochs < 6
+        assert (found.training.ending, found.training.epochs) == ("interrupted", 2)
         assert (found.verdict is not None, found.test) == (True, None)
-        assert (tmp_path / "run" / "checkpoints" / "last").is_dir()
+        assert resume(tmp_path / "run" / "study").winner.members == found.training.members == 10
 
     def test_a_stdout_that_knows_ascii_only(self, tmp_path, monkeypatch):
         stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
@@ -139,7 +137,7 @@ class TestInterrupts:
             ("Sweep, coarse", signal.SIGTERM),
             ("Sweep, refined", signal.SIGINT),
             ("Train the choice:", signal.SIGTERM),
-            ("Train the choice: 9", signal.SIGINT),
+            ("Train the choice", signal.SIGINT),
         ],
     )
     def test_at_a_random_moment(self, tmp_path, line, number):

@@ -270,7 +270,7 @@ class TestReport:
             sweep(run, "coarse", lost=8)
         build(tmp_path / "run")
         found = read(tmp_path / "run")
-        assert "no configuration was trained without divergence" in page(tmp_path / "run").text
+        assert "every configuration diverged; try lower learning rates" in page(tmp_path / "run").text
         assert found.chosen is None
         assert (found.sweeps[0].best, found.sweeps[0].alike) == (None, [])
 

@@ -91,7 +91,7 @@ def test_hyperband_trains_every_bracket_and_ends_with_a_winner():
     assert len(trained) == 4
     assert study.best in trained
     alone = train(assign(SETUP, SPACE[study.best]), DATA, jax.random.fold_in(KEY, 0))
-    np.testing.assert_allclose(study.loss[study.best, 0], alone.state.best.validation_loss, rtol=1e-7)
+    np.testing.assert_allclose(study.rows.validation_loss[study.best, 0], alone.state.best.validation_loss, rtol=1e-7)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from dlcore.diagnosis.compilations import count_compilations
 from dlcore.losses import softmax_cross_entropy
 from dlcore.numerics.formats import Scalar
-from dlcore.optimizers import SGD, Adam
+from dlcore.optimizers import SGD, Adam, Momentum
 from dlcore.training import EarlyStopping, ready
 from dlcore.tree import hyperparams, number
-from dlcore.tuning import assign, axes_of, grid, refine, sweep
+from dlcore.tuning import assign, axes_of, beyond, edges, grid, refine, sweep
 from dlcore.tuning.spaces import range_of
 from tests.problems import small_setup
 from tests.tuning.problems import DATA, KEY, SETUP, TWO, _study, train
@@ -35,9 +35,9 @@ def test_refined_axes_lie_between_the_neighbors():
     np.testing.assert_allclose(finer["rate"][0], 10**-3.5, rtol=1e-2)
     np.testing.assert_allclose(finer["rate"][-1], 10**-2.5, rtol=1e-2)
     assert finer["decay"][0] == 0.0
-    beyond = refine(axes, {"rate": 1e-1, "decay": 0.0})
-    np.testing.assert_allclose(beyond["rate"][-1], 10**-0.5, rtol=1e-2)
-    assert beyond["decay"] == [0.0, 5e-6]
+    outside = refine(axes, {"rate": 1e-1, "decay": 0.0})
+    np.testing.assert_allclose(outside["rate"][-1], 10**-0.5, rtol=1e-2)
+    assert outside["decay"] == [0.0, 5e-6]
     assert refine({"x": [3.0], "y": [0.0]}, {"x": 3.0, "y": 0.0}) == {"x": [3.0], "y": [0.0]}
 
 
@@ -127,7 +127,7 @@ def test_arrays_as_values_are_trained_and_told_apart():
     assert len(axes_of(study.space)["loss.weight"]) == 2
     assert study.warnings == []
     alone = train(assign(setup, space[1]), DATA, jax.random.fold_in(KEY, 0))
-    np.testing.assert_allclose(study.loss[1, 0], alone.state.best.validation_loss, rtol=1e-7)
+    np.testing.assert_allclose(study.rows.validation_loss[1, 0], alone.state.best.validation_loss, rtol=1e-7)
 
 
 def weighted(outputs, labels, weight):
@@ -164,3 +164,33 @@ def test_bad_spaces_are_named_before_anything_is_compiled(space, error, words):
 def test_what_is_no_key_is_refused(key):
     with pytest.raises(TypeError, match="key: needed"):
         sweep(SETUP, [{}], DATA, key)
+
+
+@pytest.mark.parametrize(
+    ("values", "best", "side", "next_one"),
+    [
+        ([1e-4, 1e-3, 1e-2, 1e-1], 1e-1, "upper", 1.0),
+        ([1e-4, 1e-3], 1e-4, "lower", 1e-5),
+        ([1e-4, 1e-3, 1e-2], 1e-3, None, None),
+        ([0.0, 1e-4], 1e-4, "upper", 1e-3),
+        ([0.0, 1e-4, 3e-4], 3e-4, "upper", 9e-4),
+        ([0.0, 1e-4], 0.0, None, None),
+        ([1e-3], 1e-3, None, None),
+        (["a", "b"], "a", None, None),
+        (np.array([1e-3, 1e-2], np.float32), np.float32(1e-2), "upper", 0.1),
+    ],
+)
+def test_beyond_an_edge_the_axis_goes_on_as_before(values, best, side, next_one):
+    path = "optimizer.learning_rate"
+    assert edges({path: values}, {path: best}) == ({} if side is None else {path: side})
+    found = beyond({path: values}, {path: best})
+    assert found == ({} if next_one is None else {path: pytest.approx(next_one, rel=1e-3)})
+
+
+def test_beyond_stays_in_the_declared_range_and_whole_numbers_whole():
+    setup = small_setup(stopping=EarlyStopping(5), optimizer=Momentum(1e-2, 0.5))
+    assert beyond({"stopping.patience": [2, 4]}, {"stopping.patience": 4}, setup=setup) == {"stopping.patience": 6}
+    momentum = {"optimizer.momentum": [0.5, 0.9]}
+    (found,) = beyond(momentum, {"optimizer.momentum": 0.9}, setup=setup).values()
+    assert 0.9 < found < 1
+    assert edges({"stopping.patience": [1, 2]}, {"stopping.patience": 1}, setup=setup) == {}

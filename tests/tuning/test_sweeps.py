@@ -1,5 +1,7 @@
 """Sweeps: rows, studies, plans."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +14,7 @@ from dlcore.layers import Dense, sequential
 from dlcore.optimizers import SGD, Adam, Momentum
 from dlcore.schedules import Exponential
 from dlcore.training import EarlyStopping, accuracy, as_arrays, ready
-from dlcore.tuning import Rows, Study, assign, grid, plan_of, sweep
+from dlcore.tuning import Rows, Study, assign, extend, grid, plan_of, sweep
 from tests.problems import small_setup
 from tests.tuning.problems import DATA, KEY, SETUP, TWO, _study, history_of, train
 
@@ -62,7 +64,7 @@ def test_structures_are_grouped_into_as_few_programs_as_there_are():
     assert compiled.count == 8
     for i in (0, 5, 11):
         alone = train(assign(SETUP, space[i]), DATA, jax.random.fold_in(KEY, 0))
-        np.testing.assert_allclose(study.loss[i, 0], alone.state.best.validation_loss, rtol=1e-7)
+        np.testing.assert_allclose(study.rows.validation_loss[i, 0], alone.state.best.validation_loss, rtol=1e-7)
 
 
 @pytest.mark.slow
@@ -112,7 +114,7 @@ def test_the_winner_comes_back_trained_and_predicts():
         assert (jax.random.key_data(member.state.key) == jax.random.key_data(alone.state.key)).all()
     outputs = study.winner.predict(DATA.validation.x)
     assert outputs.shape == (3, 20, 3)
-    np.testing.assert_allclose(study.winner.evaluate(DATA.validation)["loss"], study.loss[1], rtol=1e-6)
+    np.testing.assert_allclose(study.winner.evaluate(DATA.validation)["loss"], study.rows.validation_loss[1], rtol=1e-6)
 
 
 def test_a_study_in_which_all_diverged_is_a_study():
@@ -224,3 +226,17 @@ def test_plans_do_not_waste():
     assert plan_of([5], 2, 32)[:2] == (3, 1)
     assert plan_of([1] * 3, 8, 8) == (1, 1, 3, 1)
     assert plan_of([7, 1, 1], 1, 9) == (1, 9, 1, 1)
+
+
+def test_a_study_of_some_configurations_is_as_if_there_were_no_others():
+    space = grid({"optimizer.learning_rate": [1e-4, 1e-2, 1e-3], "penalty.strength": [0.0, 1e-2]})
+    study = sweep(SETUP, space, DATA, KEY, seeds=2, keep="all", devices=TWO)
+    some = study.only([3, 0])
+    np.testing.assert_array_equal(some.loss, study.loss[[3, 0]])
+    assert some.space == (space[3], space[0])
+    assert some.kept == [0, 1]
+    for now, then in ((0, 3), (1, 0)):
+        jax.tree.map(np.testing.assert_array_equal, some.run(now).params, study.run(then).params)
+    longer = extend(some, epochs=2 * SETUP.epochs, devices=TWO)
+    alone = sweep(dataclasses.replace(SETUP, epochs=2 * SETUP.epochs), some.space, DATA, KEY, seeds=2, devices=TWO)
+    np.testing.assert_allclose(longer.rows.history.train_loss, alone.rows.history.train_loss, rtol=1e-10)

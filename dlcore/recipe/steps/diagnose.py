@@ -7,12 +7,12 @@ from dlcore.runs import TrainingRecord, VerdictRecord
 
 def judge(task: Task, training: TrainingRecord, first_nonfinite: int) -> VerdictRecord:
     """The verdict, which knows what was done and how often the largest class alone would be right."""
-    stopped = ("early stopping", "more epochs") if training.ending == "stopped early" else ("early stopping",)
+    stopped = ("early stopping", "more epochs") if "stopped early" in training.ending else ("early stopping",)
     verdict = diagnosis.diagnose(
         diagnosis.Curves.of(training.history, first_nonfinite),
         task.baseline,
         classes=task.classes or None,
-        n_validation=len(task.split.validation.x),
+        n_validation=len(task.split.validation.x) + len(task.split.train.x) * bool(task.folds),
         majority=None if task.counts is None else float(task.counts.max() / task.counts.sum()),
         done=stopped,
     )

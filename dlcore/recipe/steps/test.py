@@ -9,20 +9,21 @@ from dlcore import activations, data, diagnosis
 from dlcore.console.numbers import short
 from dlcore.recipe.task import Task
 from dlcore.runs import Mistakes, TestRecord, Values
-from dlcore.training import Run
+from dlcore.training import Run, Setup
+from dlcore.tuning import ensemble_log_probabilities, ensemble_mean
 
 SHOWN = 32  # wrong predictions
 UNEVEN = 1.5  # times as many examples in the largest class as in the smallest
 
 
-def evaluate(run: Run, task: Task) -> TestRecord:
-    """Loss, metrics and predictions on the test set."""
-    reason = f"final evaluation of {run.setup.model!r} chosen on validation"
+def evaluate(run: Run, setup: Setup, task: Task) -> TestRecord:
+    """Loss, metrics and predictions on the test set: the mean of what the members of ``run`` predict."""
+    reason = f"final evaluation of {setup.model!r} chosen on validation"
     x, y = task.split.test.open(reason)
     opening: Any = task.split.test.opened
-    outputs = run.predict(x)
+    outputs = (ensemble_log_probabilities if task.classes else ensemble_mean)(run, jnp.asarray(x))
     found = _of_classes(task, x, y, outputs) if task.classes else _of_values(task, y, outputs)
-    loss = np.asarray(run.setup.loss(outputs, jnp.asarray(y)))
+    loss = np.asarray(setup.loss(outputs, jnp.asarray(y)))
     return TestRecord(opened=opening.time, reason=reason, n=len(y), loss=float(loss.mean()), **found)
 
 

@@ -1,35 +1,64 @@
-"""Fourth step: train the choice."""
+"""Fourth step: train the choice to its end, every run of it that was compared."""
 
 import time
+from collections import Counter
 
 import jax
 import numpy as np
 
 from dlcore.console.progress import bar
 from dlcore.layers import count_parameters
-from dlcore.recipe.task import Task
 from dlcore.runs import TrainingRecord
-from dlcore.training import Run, Setup, fit
+from dlcore.training import History, Run
+from dlcore.tuning import Study, extend
+
+TIMES = 3  # as many epochs as in a sweep, at most
 
 
-def fit_choice(setup: Setup, task: Task) -> Run:
-    """``fit`` with progress; an interrupted training is a result too."""
-    key = jax.random.fold_in(task.key, 2)
-    with bar("Train the choice", setup.epochs, "epoch") as progress:
-        return fit(setup, task.split, key, watch=lambda p: progress.update(p.epoch, _note(p.history)))
+def go_on(study: Study) -> tuple[Study, bool]:
+    """The best configuration alone, its runs trained on from where the sweep left them; whether to the end.
+
+    After Ctrl-C they are as the sweep left them.
+    """
+    chosen = study.only([study.best])
+    epochs = TIMES * chosen.setup.epochs
+    with bar("Train the choice", len(chosen.streams), "training") as progress:
+        try:
+            return extend(chosen, epochs=epochs, watch=lambda p: progress.update(p.done, _note(p))), True
+        except KeyboardInterrupt:
+            return chosen, False
 
 
-def _note(history) -> str:
-    sound = history.validation_loss[np.isfinite(history.validation_loss)]
-    return f"validation loss {sound[-1]:.4g}" if sound.size else ""
+def _note(progress) -> str:
+    return f"epoch {progress.epoch} of {progress.epochs}"
 
 
-def record(run: Run, began: float) -> TrainingRecord:
-    """What the training was, ``began`` by the performance counter."""
+def record(run: Run, whole: bool, began: float) -> TrainingRecord:
+    """What the training was, ``began`` by the performance counter: of all members their mean."""
+    history = mean_history(run)
+    losses = np.asarray(history.validation_loss)
+    members = run.members or 1
     return TrainingRecord(
-        ending=run.ending,
-        best_epoch=int(run.state.best.epoch) + 1,
-        parameters=count_parameters(run.params),
+        ending=ending_of(run) if whole else "interrupted",
+        best_epoch=int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else 0,
+        parameters=count_parameters(run.params) // members,
         seconds=time.perf_counter() - began,
-        history=run.history,
+        history=history,
+        members=members,
     )
+
+
+def ending_of(run: Run) -> str:
+    """How all members ended, or how many of them each way."""
+    ways = Counter(jax.tree.map(lambda a, i=i: a[i], run).ending for i in range(run.members or 0))
+    return next(iter(ways)) if len(ways) == 1 else ", ".join(f"{n} {way}" for way, n in ways.most_common())
+
+
+def mean_history(run: Run) -> History:
+    """The mean over the sound members, or over all where none is; a member that has stopped stays as it was."""
+    diverged = np.asarray(run.state.diverged)
+    some = diverged if diverged.all() else ~diverged
+    seen = ~np.isnan(np.asarray(run.history.running_loss)[some])
+    epochs = np.arange(max(1, seen.any(0).sum()))
+    last = np.maximum.accumulate(np.where(seen[:, epochs], epochs, 0), axis=1)
+    return jax.tree.map(lambda curves: np.take_along_axis(np.asarray(curves)[some], last, 1).mean(0), run.history)

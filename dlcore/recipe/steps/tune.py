@@ -1,27 +1,54 @@
-"""Third step: a coarse sweep, then a finer one around its best."""
+"""Third step: a coarse sweep, as wide as it takes, then a finer one around its best."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
 
 from dlcore.console.progress import bar
 from dlcore.diagnosis.compilations import count_compilations
+from dlcore.recipe.options import Recipe
 from dlcore.recipe.task import Task
 from dlcore.runs import SweepRecord
 from dlcore.training import Setup
-from dlcore.tuning import grid, sweep
+from dlcore.tuning import Study, axes_of, beyond, extend, grid, refine, sweep
+
+RATE, DECAY = "optimizer.learning_rate", "penalty.strength"
+STAGES = ("coarse", "refined")
+WIDER = 3  # times that axes are extended where the best lies at an end
 
 
-def search(name: str, number: int, setup: Setup, axes: dict[str, list[Any]], seeds: int, task: Task) -> SweepRecord:
-    """Train ``setup`` at every point of ``axes``, with the same seeds in every sweep."""
-    space, began = grid(axes), time.perf_counter()
-    title = f"Sweep, {name}: {len(space)} setups x {seeds} seeds"
-    key = jax.random.fold_in(task.key, 1)
-    with bar(title, len(space) * seeds, "training") as progress, count_compilations() as compiled:
-        study = sweep(setup, space, task.split, key, seeds=seeds, watch=lambda p: progress.update(p.done))
-    return SweepRecord(
+def stages(recipe: Recipe, setup: Setup, task: Task) -> Iterator[tuple[SweepRecord, Study]]:
+    """The sweeps of ``STAGES``, each when it is asked for."""
+    axes = {RATE: list(recipe.learning_rates), DECAY: list(recipe.weight_decays)}
+    for number, name in enumerate(STAGES, 1):
+        record, study = search(name, number, setup, axes, recipe.seeds, task)
+        yield record, study
+        axes = refine(axes_of(study.space), study.space[study.best], setup=setup)
+
+
+def search(
+    name: str, number: int, setup: Setup, axes: dict[str, list[Any]], seeds: int, task: Task
+) -> tuple[SweepRecord, Study]:
+    """Train ``setup`` at every point of ``axes``, with the same seeds and folds in every sweep.
+
+    As long as the best value of an axis is its last, the axis gets another one.
+    """
+    space, key, began = grid(axes), jax.random.fold_in(task.key, 1), time.perf_counter()
+    total = len(space) * seeds * (task.folds or 1)
+    title = f"Sweep, {name}: {len(space)} setups x {seeds} seeds" + f" x {task.folds} folds" * bool(task.folds)
+    with bar(title, total, "training") as progress, count_compilations() as compiled:
+
+        def watch(now):
+            progress.update(now.done)
+
+        study = sweep(setup, space, task.split, key, seeds=seeds, folds=task.folds, watch=watch)
+        for _ in range(WIDER):
+            if not (wider := _wider(study)):
+                break
+            study = extend(study, space=wider)
+    record = SweepRecord(
         name=name,
         number=number,
         space=study.space,
@@ -29,9 +56,20 @@ def search(name: str, number: int, setup: Setup, axes: dict[str, list[Any]], see
         plan="; ".join(map(str, study.plans)),
         seconds=time.perf_counter() - began,
         compilations=compiled.count,
+        folds=task.folds or 1,
     )
+    return record, study
 
 
-def choose(sweeps: Sequence[SweepRecord]) -> SweepRecord:
+def _wider(study: Study) -> list[dict[str, Any]]:
+    """The assignments beyond the ends of axes at which the best lies."""
+    if not study.sound:
+        return []
+    axes = axes_of(study.space)
+    new = beyond(axes, study.space[study.best], setup=study.setup)
+    return [assignment for path, value in new.items() for assignment in grid({**axes, path: [value]})]
+
+
+def choose(sweeps: Sequence[tuple[SweepRecord, Study]]) -> tuple[SweepRecord, Study]:
     """The sweep with the better best configuration. Raises ValueError where all of a sweep diverged."""
-    return min(sweeps, key=lambda one: one.study.mean[one.study.best])
+    return min(sweeps, key=lambda one: one[1].mean[one[1].best])
