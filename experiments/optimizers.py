@@ -61,7 +61,7 @@ def figure_of(studies):
         )
     curves.set(xlabel="epoch", ylabel="validation loss", yscale="log", title="Each at its best learning rate")
     curves.set_xlim(1, epochs[-1] * 1.18)
-    rates.set(xlabel="learning rate", ylabel="lowest validation loss", xscale="log", yscale="log")
+    rates.set(xlabel="learning rate", ylabel="validation loss", xscale="log", yscale="log")
     rates.set_title("How much the learning rate matters")
     rates.legend(frameon=False)
     bare(curves, rates)

@@ -9,6 +9,7 @@ multilayer perceptron, of the same splits: above one standard error the recipe i
 """
 
 import dataclasses
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +22,7 @@ from dlcore.recipe import Recipe
 from dlcore.recipe.cook import setup_of
 from dlcore.recipe.steps import test, train, tune
 from dlcore.recipe.task import Task, prepare
-from experiments.common import arguments, mean_and_error, table
+from experiments.common import mean_and_error, options, table
 
 SETS = ("iris", "wine", "breast_cancer", "diabetes", "digits")
 FILES: dict[str, dict[str, Any]] = {
@@ -89,21 +90,21 @@ def row(name: str, found: dict[str, list[float]]) -> dict[str, str]:
 
 
 def main():
-    given = arguments(
+    given = options(
         __doc__,
-        quick="three splits, without the large tables",
-        splits={"type": int, "default": 10},
+        quick={"action": "store_true", "help": "three splits unless said otherwise, without the large tables"},
+        splits={"type": int, "help": "default: 10, or 3 with --quick"},
         only={"default": "", "help": "the data sets whose name contains this"},
-        data_dir={"default": None, "help": "folder with a folder of tables; without it the small sets alone"},
+        data_dir={"default": os.environ.get("DLCORE_DATA"), "help": "folder with a folder of tables, else DLCORE_DATA"},
     )
     places = {name: (name, data.load) for name in SETS}
     if given.data_dir:
-        for name, options in FILES.items():
-            places[name.split(".")[0]] = (f"{given.data_dir}/tables/{name}", partial(data.load, **options))
+        for name, said in FILES.items():
+            places[name.split(".")[0]] = (f"{given.data_dir}/tables/{name}", partial(data.load, **said))
     rows = []
     for name, (place, load) in places.items():
         if given.only in name and not (given.quick and f"{name}.csv" in LARGE):
-            rows.append(row(name, scores(place, load, min(given.splits, 3) if given.quick else given.splits)))
+            rows.append(row(name, scores(place, load, given.splits or (3 if given.quick else 10))))
             print(" ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     print(f"\n{table(rows)}")
 

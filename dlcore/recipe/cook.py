@@ -97,13 +97,14 @@ def setup_of(recipe: Recipe, task: str, outputs: int) -> Setup:
 
 
 def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> Study:
-    """Two sweeps and the one choice between them."""
+    """The sweeps and the one choice between them."""
     search = tune.stages(recipe, setup, task)
     sweeps: list[tuple[SweepRecord, Study]] = []
     for name in tune.STAGES:
         _begin(folder, f"sweep, {name}")
-        sweeps.append(next(search))
-        folder.keep(sweeps[-1][0])
+        if found := next(search, None):
+            sweeps.append(found)
+            folder.keep(found[0])
     record, best = tune.choose(sweeps)
     folder.keep(SetupRecord(record.number, best.best, to_config(best.best_setup), repr(best.best_setup)))
     return best

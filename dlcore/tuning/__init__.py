@@ -8,6 +8,7 @@ from dlcore.tuning.ensembles import (
     train_ensemble,
 )
 from dlcore.tuning.halving import Halving, Hyperband
+from dlcore.tuning.importance import Importance, importance
 from dlcore.tuning.known import Rows
 from dlcore.tuning.plan import Plan, plan_of
 from dlcore.tuning.refinement import beyond, edges, refine
@@ -23,6 +24,7 @@ __all__ = [
     "Halving",
     "HalvingRung",
     "Hyperband",
+    "Importance",
     "Integers",
     "LogUniform",
     "Plan",
@@ -40,6 +42,7 @@ __all__ = [
     "ensemble_probabilities",
     "extend",
     "grid",
+    "importance",
     "member_outputs",
     "plan_of",
     "refine",

@@ -14,6 +14,7 @@ from dlcore.training import Run, Setup, as_arrays
 from dlcore.tuning.ensembles import ensemble_of
 from dlcore.tuning.folder import StudyFolder, alike
 from dlcore.tuning.known import Row, Rows, Stream, mean_loss
+from dlcore.tuning.page import html
 from dlcore.tuning.plan import Plan
 from dlcore.tuning.refinement import edges
 from dlcore.tuning.search import Asked, Found, HalvingRung
@@ -179,6 +180,30 @@ class Study:
         reached, best = self.reached, self.best
         return [i for i in self.sound if reached[i] == reached[best]]
 
+    def difference(self, one: int, other: int) -> tuple[float, float]:
+        """The mean of ``loss[one] - loss[other]`` over the runs, and its standard error, NaN for a single run.
+
+        Runs of one seed and fold share initial parameters, batches and examples: pair by pair they differ by less than
+        the standard errors of the two configurations would allow for.
+        """
+        with np.errstate(invalid="ignore"):
+            apart = np.subtract(self.loss[one], self.loss[other], dtype=np.float64)
+        n = len(apart)
+        return float(apart.mean()), float(apart.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+
+    @property
+    def runs_needed(self) -> float:
+        r"""Runs, seeds × folds, that would tell the first two apart: $(2 s / d)^2$, rounded up.
+
+        d is the mean and s the standard deviation of their ``difference``: from there on it is two standard errors. NaN
+        for a single run or configuration, inf where they do not differ.
+        """
+        if len(self._rivals) < 2:
+            return float("nan")
+        mean, error = self.difference(self._rivals[1], self._rivals[0])
+        deviation = error * np.sqrt(self.loss.shape[1])
+        return float(np.ceil((2 * deviation / mean) ** 2)) if mean else float("inf")
+
     @property
     def ties(self) -> list[int]:
         """Configurations with exactly the best mean."""
@@ -211,6 +236,15 @@ class Study:
             f"try values {sides[side]} it"
             for path, side in edges(axes_of(self.space), self.space[self.best], setup=self.setup).items()
         ]
+
+    def frame(self) -> Any:
+        """All configurations as a pandas frame, best first, its index their number: ``study.frame().to_csv(path)``."""
+        import pandas as pd
+
+        return pd.DataFrame(self.table(len(self.space)), index=pd.Index(self.order, name="configuration"))
+
+    def _repr_html_(self) -> str:
+        return html(self)
 
     def table(self, rows: int = 10) -> list[dict[str, Any]]:
         """The best ``rows`` configurations as dictionaries: their values, mean, standard error, diverged seeds.

@@ -45,7 +45,7 @@ class TestNothingIsLost:
         assert [path.name for path in tmp_path.iterdir()] == ["run"]
         found = report.read(tmp_path / "run")
         assert (found.status.status, found.status.step) == ("failed", step)
-        assert len(found.sweeps) == 2
+        assert len(found.sweeps) == 3
         assert found.training.epochs == 6
         assert cli.run(["report", str(tmp_path / "run")]) == 0
         assert report.read(tmp_path / "run").status.status == ("finished" if step == "report" else "failed")
@@ -61,7 +61,7 @@ class TestNothingIsLost:
         search = tune.search
 
         def pressed(*words):
-            if words[1] == 2:
+            if words[1] == 3:
                 signal.raise_signal(signal.SIGTERM)
             return search(*words)
 
@@ -69,7 +69,7 @@ class TestNothingIsLost:
         with pytest.raises(KeyboardInterrupt):
             recipe.run(FEW, "iris", tmp_path / "run")
         found = report.read(tmp_path / "run")
-        assert (found.status.status, len(found.sweeps), found.training) == ("interrupted", 1, None)
+        assert (found.status.status, len(found.sweeps), found.training) == ("interrupted", 2, None)
         assert "interrupted" in (tmp_path / "run" / "report.html").read_text()
 
     def test_ctrl_c_in_the_final_training_keeps_what_the_sweep_trained(self, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
-"""Third step: a coarse sweep, as wide as it takes, then a finer one around its best."""
+"""Third step: a linear model; the network, by a coarse sweep as wide as it takes; a finer one around its best."""
 
+import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,6 +9,7 @@ import jax
 
 from dlcore.console.progress import bar
 from dlcore.diagnosis.compilations import count_compilations
+from dlcore.layers import sequential
 from dlcore.recipe.options import Recipe
 from dlcore.recipe.task import Task
 from dlcore.runs import SweepRecord
@@ -15,17 +17,22 @@ from dlcore.training import Setup
 from dlcore.tuning import Study, axes_of, beyond, extend, grid, refine, sweep
 
 RATE, DECAY = "optimizer.learning_rate", "penalty.strength"
-STAGES = ("coarse", "refined")
+STAGES = ("linear", "coarse", "refined")
 WIDER = 3  # times that axes are extended where the best lies at an end
 
 
 def stages(recipe: Recipe, setup: Setup, task: Task) -> Iterator[tuple[SweepRecord, Study]]:
-    """The sweeps of ``STAGES``, each when it is asked for."""
+    """The sweeps of ``STAGES``, each when it is asked for; without the last where all of the one before diverged."""
     axes = {RATE: list(recipe.learning_rates), DECAY: list(recipe.weight_decays)}
+    layers: Any = setup.model
     for number, name in enumerate(STAGES, 1):
-        record, study = search(name, number, setup, axes, recipe.seeds, task)
+        one = dataclasses.replace(setup, model=sequential(layers.layers[-1])) if name == "linear" else setup
+        record, study = search(name, number, one, axes, recipe.seeds, task)
         yield record, study
-        axes = refine(axes_of(study.space), study.space[study.best], setup=setup)
+        if name == "coarse":
+            if not study.sound:
+                return
+            axes = refine(axes_of(study.space), study.space[study.best], setup=setup)
 
 
 def search(
@@ -71,5 +78,11 @@ def _wider(study: Study) -> list[dict[str, Any]]:
 
 
 def choose(sweeps: Sequence[tuple[SweepRecord, Study]]) -> tuple[SweepRecord, Study]:
-    """The sweep with the better best configuration. Raises ValueError where all of a sweep diverged."""
-    return min(sweeps, key=lambda one: one[1].mean[one[1].best])
+    """The sweep with the best configuration, or that of the linear model where it is within one standard error of it.
+
+    Raises ValueError where all configurations of all sweeps diverged.
+    """
+    linear, *_ = sound = [one for one in sweeps if one[1].sound] or list(sweeps)
+    best = min(sound, key=lambda one: one[1].mean[one[1].best])
+    most = best[1].mean[best[1].best] + best[1].standard_error[best[1].best]
+    return linear if linear[0].name == "linear" and linear[1].mean[linear[1].best] <= most else best
