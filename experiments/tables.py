@@ -61,9 +61,9 @@ def fitted(model: Any, task: Task, x: Any, y: Any) -> float:
 def cooked(recipe: Recipe, task: Task) -> float:
     """The test score of what the recipe tunes and trains."""
     setup = setup_of(recipe, task.dataset.task, task.outputs)
-    _, study = tune.choose(list(tune.stages(recipe, setup, task)))
-    chosen, _ = train.go_on(study)
-    return test.evaluate(chosen.run(0), chosen.best_setup, task).metrics["accuracy" if task.classes else "R2"]
+    choice = tune.choose(list(tune.stages(recipe, setup, task)))
+    chosen, _ = train.go_on(choice.study, choice.configuration)
+    return test.evaluate(chosen.run(0), choice.setup, task).metrics["accuracy" if task.classes else "R2"]
 
 
 def scores(name: str, load: Callable[[str], Any], splits: int) -> dict[str, list[float]]:

@@ -62,8 +62,9 @@ def _sanity_rows(sanity: SanityRecord) -> Iterator[tuple[str, str]]:
 
 
 def _choice_rows(sweep: SweepRecord, best: int) -> Iterator[tuple[str, str]]:
-    for i, (path, value) in enumerate(sweep.space[best].items()):
-        yield "" if i else "chosen", f"{path} = {short(value)}"
+    yield "chosen", f"in the sweep {sweep.name!r}"
+    for path, value in sweep.space[best].items():
+        yield "", f"{path} = {short(value)}"
     yield "validation loss", with_error(sweep.study.mean[best], sweep.study.standard_error[best])
 
 

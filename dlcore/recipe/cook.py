@@ -64,11 +64,11 @@ def _cook(recipe: Recipe, name: str, load: Load, folder: RunFolder) -> None:
     setup = setup_of(recipe, task.dataset.task, task.outputs)
     _begin(folder, "sanity")
     folder.keep(sanity.rehearse(setup, task))
-    study = _tune(recipe, setup, task, folder)
+    choice = _tune(recipe, setup, task, folder)
     _begin(folder, "training")
-    trained = _train(study, task, folder)
+    trained = _train(choice, task, folder)
     _begin(folder, "test")
-    folder.keep(test.evaluate(trained, study.best_setup, task))
+    folder.keep(test.evaluate(trained, choice.setup, task))
     _begin(folder, "report")
     report.build(folder.path)
     report.write_events(folder.path)
@@ -96,7 +96,7 @@ def setup_of(recipe: Recipe, task: str, outputs: int) -> Setup:
     )
 
 
-def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> Study:
+def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> tune.Choice:
     """The sweeps and the one choice between them."""
     search = tune.stages(recipe, setup, task)
     sweeps: list[tuple[SweepRecord, Study]] = []
@@ -105,15 +105,15 @@ def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> Study:
         if found := next(search, None):
             sweeps.append(found)
             folder.keep(found[0])
-    record, best = tune.choose(sweeps)
-    folder.keep(SetupRecord(record.number, best.best, to_config(best.best_setup), repr(best.best_setup)))
-    return best
+    choice = tune.choose(sweeps)
+    folder.keep(SetupRecord(choice.sweep.number, choice.configuration, to_config(choice.setup), repr(choice.setup)))
+    return choice
 
 
-def _train(study: Study, task: Task, folder: RunFolder) -> Run:
+def _train(choice: tune.Choice, task: Task, folder: RunFolder) -> Run:
     """Train the choice, keep the curves and their verdict, then the study, with which what was trained comes back."""
     began = time.perf_counter()
-    chosen, whole = train.go_on(study)
+    chosen, whole = train.go_on(choice.study, choice.configuration)
     trained = chosen.run(0)
     training = train.record(trained, whole, began)
     folder.keep(training)

@@ -1,5 +1,6 @@
 """Tuning: spaces of setups, sweeps that train them as rows of one program, and ensembles."""
 
+from dlcore.tuning.anova import Importance, importance
 from dlcore.tuning.ensembles import (
     ensemble_log_probabilities,
     ensemble_mean,
@@ -8,7 +9,6 @@ from dlcore.tuning.ensembles import (
     train_ensemble,
 )
 from dlcore.tuning.halving import Halving, Hyperband
-from dlcore.tuning.importance import Importance, importance
 from dlcore.tuning.known import Rows
 from dlcore.tuning.plan import Plan, plan_of
 from dlcore.tuning.refinement import beyond, edges, refine

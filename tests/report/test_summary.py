@@ -19,7 +19,8 @@ class TestSummary:
         assert rows["sizes"].startswith("60 / 20 / 20")
         assert rows["initial loss"] == "1.12 (ln c = 1.099)"
         assert rows["overfit 4"] == "loss 0.004, accuracy 100.0 % (memorized)"
-        assert rows["chosen"] == f"{RATE} = 0.01"
+        assert rows["chosen"] == "in the sweep 'refined'"
+        assert f" {RATE} = 0.01\n" in text
         assert f"{DECAY} = " in text
         assert "±" in rows["validation loss"]
         assert rows["epochs"] == "12, best 9 (finished)"

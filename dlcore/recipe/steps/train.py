@@ -15,12 +15,12 @@ from dlcore.tuning import Study, extend
 TIMES = 3  # as many epochs as in a sweep, at most
 
 
-def go_on(study: Study) -> tuple[Study, bool]:
-    """The best configuration alone, its runs trained on from where the sweep left them; whether to the end.
+def go_on(study: Study, configuration: int) -> tuple[Study, bool]:
+    """A configuration alone, its runs trained on from where the sweep left them; whether to the end.
 
     After Ctrl-C they are as the sweep left them.
     """
-    chosen = study.only([study.best])
+    chosen = study.only([configuration])
     epochs = TIMES * chosen.setup.epochs
     with bar("Train the choice", len(chosen.streams), "training") as progress:
         try:

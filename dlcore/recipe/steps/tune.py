@@ -3,9 +3,10 @@
 import dataclasses
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from dlcore.console.progress import bar
 from dlcore.diagnosis.compilations import count_compilations
@@ -14,7 +15,7 @@ from dlcore.recipe.options import Recipe
 from dlcore.recipe.task import Task
 from dlcore.runs import SweepRecord
 from dlcore.training import Setup
-from dlcore.tuning import Study, axes_of, beyond, extend, grid, refine, sweep
+from dlcore.tuning import Study, assign, axes_of, beyond, extend, grid, refine, sweep
 
 RATE, DECAY = "optimizer.learning_rate", "penalty.strength"
 STAGES = ("linear", "coarse", "refined")
@@ -50,7 +51,7 @@ def search(
         def watch(now):
             progress.update(now.done)
 
-        study = sweep(setup, space, task.split, key, seeds=seeds, folds=task.folds, watch=watch)
+        study = sweep(setup, space, task.split, key, seeds=seeds, folds=task.folds, keep="all", watch=watch)
         for _ in range(WIDER):
             if not (wider := _wider(study)):
                 break
@@ -77,12 +78,32 @@ def _wider(study: Study) -> list[dict[str, Any]]:
     return [assignment for path, value in new.items() for assignment in grid({**axes, path: [value]})]
 
 
-def choose(sweeps: Sequence[tuple[SweepRecord, Study]]) -> tuple[SweepRecord, Study]:
-    """The sweep with the best configuration, or that of the linear model where it is within one standard error of it.
+class Choice(NamedTuple):
+    """A configuration of a sweep."""
 
-    Raises ValueError where all configurations of all sweeps diverged.
+    sweep: SweepRecord
+    study: Study
+    configuration: int
+
+    @property
+    def setup(self) -> Setup:
+        """Its setup."""
+        return assign(self.study.setup, self.study.space[self.configuration])
+
+
+def choose(sweeps: Sequence[tuple[SweepRecord, Study]]) -> Choice:
+    """The simplest configuration within one standard error of the best of all sweeps.
+
+    A linear model is simpler than a network, then a larger penalty than a smaller one; among equals the best loss
+    decides. Raises ValueError where all configurations of all sweeps diverged.
     """
-    linear, *_ = sound = [one for one in sweeps if one[1].sound] or list(sweeps)
-    best = min(sound, key=lambda one: one[1].mean[one[1].best])
-    most = best[1].mean[best[1].best] + best[1].standard_error[best[1].best]
-    return linear if linear[0].name == "linear" and linear[1].mean[linear[1].best] <= most else best
+    sound = [one for one in sweeps if one[1].sound] or list(sweeps)
+    _, best = min(sound, key=lambda one: one[1].mean[one[1].best])
+    most = best.mean[best.best] + np.nan_to_num(best.standard_error[best.best])
+    rivals = [Choice(*one, i) for one in sound for i in one[1].sound if one[1].mean[i] <= most]
+    return min(rivals, key=_complexity)
+
+
+def _complexity(choice: Choice) -> tuple[bool, float, float]:
+    study, i = choice.study, choice.configuration
+    return choice.sweep.name != "linear", -study.space[i][DECAY], study.mean[i]
