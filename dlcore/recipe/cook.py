@@ -96,7 +96,7 @@ def setup_of(recipe: Recipe, task: str, outputs: int) -> Setup:
     )
 
 
-def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> tune.Choice:
+def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> tune.Chosen:
     """The sweeps and the one choice between them."""
     search = tune.stages(recipe, setup, task)
     sweeps: list[tuple[SweepRecord, Study]] = []
@@ -110,7 +110,7 @@ def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> tune.C
     return choice
 
 
-def _train(choice: tune.Choice, task: Task, folder: RunFolder) -> Run:
+def _train(choice: tune.Chosen, task: Task, folder: RunFolder) -> Run:
     """Train the choice, keep the curves and their verdict, then the study, with which what was trained comes back."""
     began = time.perf_counter()
     chosen, whole = train.go_on(choice.study, choice.configuration)

@@ -78,7 +78,7 @@ def _wider(study: Study) -> list[dict[str, Any]]:
     return [assignment for path, value in new.items() for assignment in grid({**axes, path: [value]})]
 
 
-class Choice(NamedTuple):
+class Chosen(NamedTuple):
     """A configuration of a sweep."""
 
     sweep: SweepRecord
@@ -91,7 +91,7 @@ class Choice(NamedTuple):
         return assign(self.study.setup, self.study.space[self.configuration])
 
 
-def choose(sweeps: Sequence[tuple[SweepRecord, Study]]) -> Choice:
+def choose(sweeps: Sequence[tuple[SweepRecord, Study]]) -> Chosen:
     """The simplest configuration within one standard error of the best of all sweeps.
 
     A linear model is simpler than a network, then a larger penalty than a smaller one; among equals the best loss
@@ -100,10 +100,10 @@ def choose(sweeps: Sequence[tuple[SweepRecord, Study]]) -> Choice:
     sound = [one for one in sweeps if one[1].sound] or list(sweeps)
     _, best = min(sound, key=lambda one: one[1].mean[one[1].best])
     most = best.mean[best.best] + np.nan_to_num(best.standard_error[best.best])
-    rivals = [Choice(*one, i) for one in sound for i in one[1].sound if one[1].mean[i] <= most]
+    rivals = [Chosen(*one, i) for one in sound for i in one[1].sound if one[1].mean[i] <= most]
     return min(rivals, key=_complexity)
 
 
-def _complexity(choice: Choice) -> tuple[bool, float, float]:
+def _complexity(choice: Chosen) -> tuple[bool, float, float]:
     study, i = choice.study, choice.configuration
     return choice.sweep.name != "linear", -study.space[i][DECAY], study.mean[i]
