@@ -1,13 +1,13 @@
 """What is known of trainings: which they are, how far they have come and what was found."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from dlcore.numerics.formats import Array
-from dlcore.training import History, TrainState
+from dlcore.training import TrainState
 
 
 class Stream(NamedTuple):
@@ -28,10 +28,10 @@ class Rows(NamedTuple):
     """What is known of trainings, of one or of a whole study, [configurations, streams] each; of epochs a last axis.
 
     ``validation_loss`` is the lowest of the training, at ``best_epoch``; ``first_nonfinite`` is -1 for sound runs. What
-    trainings are compared by is ``loss``, at ``epoch``.
+    trainings are compared by is ``loss``, at ``epoch``. ``history`` is a ``History``, or None where it was not kept.
     """
 
-    history: History
+    history: Any
     validation_loss: Array
     best_epoch: Array
     first_nonfinite: Array
@@ -47,8 +47,10 @@ class Rows(NamedTuple):
 
         It is where their mean validation loss is lowest, as a moving mean over three epochs: the lowest of many noisy
         epochs, of every row by itself, would be the lower the noisier they are. A row that stopped early before it
-        counts at its own best epoch, -1 where a diverged one has none.
+        counts at its own best epoch, -1 where a diverged one has none; so do all where the history was not kept.
         """
+        if self.history is None:
+            return np.asarray(self.best_epoch)
         curves, own = np.asarray(self.history.validation_loss, np.float64), np.asarray(self.best_epoch)
         seen = np.isfinite(curves) & ~self.diverged[..., None]
         last = np.where(seen, np.arange(curves.shape[-1]), -1).max(-1, initial=-1)
@@ -62,7 +64,8 @@ class Rows(NamedTuple):
     @property
     def loss(self) -> np.ndarray:
         """The validation loss at ``epoch``, inf where the run diverged, however good it was before."""
-        return np.where(self.diverged, np.inf, self.at_epoch(self.history.validation_loss))
+        known = self.validation_loss if self.history is None else self.at_epoch(self.history.validation_loss)
+        return np.where(self.diverged, np.inf, known)
 
     def at_epoch(self, curves: Array) -> np.ndarray:
         """``curves`` of every row, epochs last, at ``epoch``; NaN for a row without one."""

@@ -32,6 +32,8 @@ def _cell(value: Any) -> str:
 
 def _curve(study: Any, configuration: int) -> str:
     """The validation loss over the epochs, mean over the runs, as a line; logarithmic where it is positive."""
+    if study.rows.history is None:
+        return ""
     loss = np.asarray(study.rows.history.validation_loss[configuration], float).mean(0)
     sound = np.flatnonzero(np.isfinite(loss))
     if len(sound) < 2:

@@ -161,6 +161,16 @@ def test_runs_are_compared_where_their_smoothed_mean_is_lowest():
     np.testing.assert_array_equal(alone.epoch, [[2]])  # 4 and 4 and their neighbors 5 and 5: the first of two
 
 
+def test_without_a_history_the_lowest_is_what_is_known():
+    loss = np.array([[3.0, 2.0], [1.0, np.nan]])
+    rows = Rows(None, loss, np.array([[4, 5], [6, -1]]), np.array([[-1, -1], [-1, 2]]))
+    study = Study(small_setup(), tuple(grid({"optimizer.learning_rate": [0.1, 0.2]})), rows)
+    np.testing.assert_array_equal(study.loss, [[3, 2], [1, np.inf]])
+    assert (study.best, study.epoch.tolist()) == (0, [[4, 5], [6, -1]])
+    assert [row["diverged"] for row in study.table()] == [0, 1]
+    assert "<table>" in study._repr_html_()
+
+
 def test_epochs_at_which_nobody_looked_are_not_compared():
     nan = np.nan
     curves = np.array([[[nan, 3.0, nan, 1.0, nan, 2.0, nan]], [[1.0, 2.0, nan, nan, nan, nan, nan]]])
