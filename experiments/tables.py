@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 
 from dlcore import data
@@ -78,6 +79,7 @@ def scores(name: str, load: Callable[[str], Any], splits: int) -> dict[str, list
         found.setdefault("seconds", []).append(time.perf_counter() - began)
         for peer, model in peers(task.classes, seed).items():
             found.setdefault(peer, []).append(fitted(model, task, x, y))
+    jax.clear_caches()  # the programs of all data sets together would fill the memory
     return found
 
 
