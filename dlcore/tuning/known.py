@@ -1,13 +1,13 @@
 """What is known of trainings: which they are, how far they have come and what was found."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from dlcore.numerics.formats import Array
-from dlcore.training import TrainState
+from dlcore.training import History, TrainState
 
 
 class Stream(NamedTuple):
@@ -28,10 +28,10 @@ class Rows(NamedTuple):
     """What is known of trainings, of one or of a whole study, [configurations, streams] each; of epochs a last axis.
 
     ``validation_loss`` is the lowest of the training, at ``best_epoch``; ``first_nonfinite`` is -1 for sound runs. What
-    trainings are compared by is ``loss``, at ``epoch``. ``history`` is a ``History``, or None where it was not kept.
+    trainings are compared by is ``loss``, at ``epoch``. ``history`` is None where it was not kept.
     """
 
-    history: Any
+    history: History
     validation_loss: Array
     best_epoch: Array
     first_nonfinite: Array

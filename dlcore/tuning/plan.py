@@ -27,6 +27,16 @@ class Plan(NamedTuple):
         lists = sum(-(-count // self.configs) for count in counts)
         return self._replace(calls=-(-lists // (self.seeds * self.devices)))
 
+    def or_before(self, before: "Plan", counts: Iterable[int]) -> "Plan":
+        """This plan, or the tiles of ``before`` where they do the same for ``counts`` setups of each stream.
+
+        Another tile is another program, and compiling one takes as long as many trainings.
+        """
+        lengths = list(counts)
+        now, then = (plan.of(lengths).calls * plan.width for plan in (self, before))
+        alike = before.devices == self.devices and 2 * before.width >= self.width
+        return before if alike and then <= WASTE * now else self
+
     def __str__(self) -> str:
         tile = f"{self.configs} setup{'s' * (self.configs > 1)} x {self.seeds} seed{'s' * (self.seeds > 1)}"
         devices = "the device" if self.devices == 1 else f"each of {self.devices} devices"
@@ -34,6 +44,7 @@ class Plan(NamedTuple):
 
 
 WIDTH = {"cpu": 8, "gpu": 256, "tpu": 256}  # rows per device from which on wider was not faster, small networks
+WASTE = 1.5  # times the places that a new program would take, which an old one may
 _CALL = 0.25  # what a call costs beyond its rows, in rows: decides between plans that are nearly equal
 
 

@@ -1,5 +1,6 @@
 """The engine of a study: which rows are not there yet, rung by rung, and the states of which of them are kept."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -60,11 +61,12 @@ class Asked(NamedTuple):
 
 
 class How(NamedTuple):
-    """How it is done, without influence on what is found."""
+    """How it is done, without influence on what is found; ``plans`` of a search before, whose programs are there."""
 
     devices: tuple[Any, ...]
     width: int | None = None
     watch: Callable[[SweepProgress], None] | None = None
+    plans: tuple[Plan, ...] = ()
 
 
 class Answer(NamedTuple):
@@ -91,11 +93,21 @@ class _Search:
         self.data = arrays(padded(asked.data) if folded else asked.data)
         sizes = [len(split.train.y) for split in asked.data] if folded else None
         every = [Row(i, stream) for i in range(len(setups)) for stream in asked.streams]
-        self.groups = groups_of(setups, every, asked.key, devices=how.devices, width=how.width, sizes=sizes)
+        groups = groups_of(setups, every, asked.key, devices=how.devices, width=how.width, sizes=sizes)
+        self.groups = self._as_before(groups) if len(how.plans) == len(groups) else groups
         self.brackets = _brackets(asked, setups)
         self.keeper = Keeper(len(asked.streams), asked.keep)
         self.total, self.done = sum(map(_trainings, self.brackets)) * len(asked.streams), 0
         self.rungs: list[HalvingRung] = []
+
+    def _as_before(self, groups):
+        """The groups in the tiles of a search before, where these are good enough for what lacks."""
+        made = []
+        for group, before in zip(groups, self.how.plans, strict=True):
+            lacking = Counter(row.stream for row in group.rows if row not in self.found)
+            plan = group.plan.or_before(before, lacking.values())
+            made.append(group._replace(plan=plan.of(Counter(row.stream for row in group.rows).values())))
+        return made
 
     def answer(self) -> Answer:
         for bracket in self.brackets:

@@ -114,7 +114,8 @@ def extend(
             raise ValueError(needed(f"extend: {name}", f"{then} or more", now))
     if epochs is not None and any("epochs" in assignment for assignment in asked.space):
         raise ValueError(needed("extend: epochs", "a space without them", "one that sets them", "space=grid(...)"))
-    return _answered(asked, _setups(asked), study.found, How(tuple(devices or jax.devices()), width, watch))
+    plans = study.plans if epochs is None and width is None else ()  # other epochs are another program anyway
+    return _answered(asked, _setups(asked), study.found, How(tuple(devices or jax.devices()), width, watch, plans))
 
 
 def _kept(folder, asked, setups, how):

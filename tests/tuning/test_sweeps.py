@@ -250,3 +250,26 @@ def test_a_study_of_some_configurations_is_as_if_there_were_no_others():
     longer = extend(some, epochs=2 * SETUP.epochs, devices=TWO)
     alone = sweep(dataclasses.replace(SETUP, epochs=2 * SETUP.epochs), some.space, DATA, KEY, seeds=2, devices=TWO)
     np.testing.assert_allclose(longer.rows.history.train_loss, alone.rows.history.train_loss, rtol=1e-10)
+
+
+def test_more_assignments_of_a_study_are_trained_by_the_program_that_is_there():
+    space = grid({"optimizer.learning_rate": [1e-4, 1e-3, 1e-2, 3e-2], "penalty.strength": [0.0, 1e-2]})
+    study = sweep(SETUP, space, DATA, KEY, seeds=2, devices=TWO)
+    with count_compilations() as compiled:
+        new = grid({"optimizer.learning_rate": [0.1], "penalty.strength": [0.0, 1e-2, 1e-1]})
+        more = extend(study, space=new, devices=TWO)
+    assert compiled.count == 0
+    assert more.plans[0][:3] == study.plans[0][:3]
+    alone = train(assign(SETUP, more.space[-1]), DATA, jax.random.fold_in(KEY, 1))
+    np.testing.assert_allclose(more.rows.validation_loss[-1, 1], alone.state.best.validation_loss, rtol=1e-7)
+
+
+def test_old_tiles_are_kept_where_they_are_not_much_wider():
+    before = plan_of([16] * 20, 2, 8)
+    assert before.width == 16
+    assert plan_of([20] * 20, 2, 8).or_before(before, [8] * 20) is before
+    one_each = plan_of([1] * 20, 2, 8)
+    assert one_each.or_before(before, [1] * 20) is one_each  # one setup in a list of eight
+    wide, one_device = plan_of([64], 2, 8), plan_of([64], 1, 8)
+    assert wide.or_before(plan_of([1], 2, 8), [63]) is wide  # as many places, but one after the other
+    assert one_device.or_before(before, [63]) is one_device
