@@ -16,7 +16,7 @@ from dlcore.numerics.errors import needed
 from dlcore.training import History, as_arrays, start
 from dlcore.tree import differences, from_config, to_config
 from dlcore.tuning.kept_data import fingerprint, read_data, write_data
-from dlcore.tuning.known import Resting, Row, Rows, Stream
+from dlcore.tuning.known import Resting, Row, Rows, Stream, together
 from dlcore.tuning.search import Asked, Found
 from dlcore.tuning.spaces import assign
 
@@ -158,7 +158,7 @@ def _write_call(path, rows, saved):
         leaves = {str(i): np.stack(column) for i, column in enumerate(zip(*states.values(), strict=True))}
         kept = {"rows": [places[row] for row in states], "leaves": leaves}
         write(path.with_name(f"{path.name}_states"), kept, compressed=False)
-    found = jax.tree.map(lambda *leaves: np.stack(leaves), *(one.found for one in rows.values()))
+    found = together([one.found for one in rows.values()])
     epoch = next(iter(rows.values())).epoch
     write(path, {"rows": list(places.values()), "epoch": epoch, "found": found}, compressed=False)
 

@@ -10,6 +10,8 @@ import numpy as np
 from dlcore.data import Examples, Split, Standardization
 from dlcore.data.files import explained, replace_file
 
+_SCALES = ("mean", "std", "missing")  # the fields of a Standardization
+
 
 def _splits(data):
     return data if isinstance(data, list) else [data]
@@ -35,7 +37,7 @@ def fingerprint(data: Any) -> str:
 def _scales(data: Any) -> dict[str, np.ndarray]:
     """What the inputs of folds were standardized by, by name."""
     made = [(i, split.inputs) for i, split in enumerate(_splits(data)) if isinstance(split.inputs, Standardization)]
-    named = {f"{i}.inputs.{name}": getattr(by, name) for i, by in made for name in ("mean", "std", "missing")}
+    named = {f"{i}.inputs.{name}": getattr(by, name) for i, by in made for name in _SCALES}
     return {name: np.asarray(value) for name, value in named.items() if value is not None}
 
 
@@ -59,7 +61,7 @@ def read_data(path: pathlib.Path) -> Any:
         return Examples(arrays[f"{i}.{name}.x"], arrays[f"{i}.{name}.y"])
 
     def inputs(i):
-        by = {name: arrays.get(f"{i}.inputs.{name}") for name in ("mean", "std", "missing")}
+        by = {name: arrays.get(f"{i}.inputs.{name}") for name in _SCALES}
         return None if by["mean"] is None else Standardization(**by)
 
     count = sum(name.endswith(".train.x") for name in arrays)

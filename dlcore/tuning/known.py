@@ -75,7 +75,7 @@ class Rows(NamedTuple):
 
 
 def together(rows: Sequence[Rows]) -> Rows:
-    """The rows of one configuration with a first axis of them."""
+    """``rows``, each by itself, as one with a first axis of them."""
     return jax.tree.map(lambda *leaves: np.stack(leaves), *rows)
 
 

@@ -106,7 +106,7 @@ def test_incomplete_cholesky():
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
-def testcompensated_residual_is_exact_but_for_one_rounding(dtype):
+def test_compensated_residual_is_exact_but_for_one_rounding(dtype):
     """Against rational arithmetic, where the plain residual has no digit right, compiled and mapped.
 
     Within the bound of Ogita et al. 2005, proposition 5.5: a rounding of the result and the square of one of the terms.

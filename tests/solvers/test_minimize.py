@@ -117,7 +117,7 @@ def test_secant_equation_and_textbook_form():
 
 
 @pytest.mark.parametrize("pairs", [2, 4, 7])
-def testtwo_loops_are_the_matrix(pairs):
+def test_two_loops_are_the_matrix(pairs):
     """The recursion equals m updates of the scaled identity, with the ring partly filled, full and overwritten."""
     m = 4
     S, Y = RNG.normal(size=(2, pairs, N))
