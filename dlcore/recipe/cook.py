@@ -5,8 +5,6 @@ import dataclasses
 import time
 from pathlib import Path
 
-import numpy as np
-
 from dlcore import data, losses, report
 from dlcore.console import interrupts
 from dlcore.initializers import normal
@@ -117,6 +115,6 @@ def _train(choice: tune.Chosen, task: Task, folder: RunFolder) -> Run:
     trained = chosen.run(0)
     training = train.record(trained, whole, began)
     folder.keep(training)
-    folder.keep(diagnose.judge(task, training, int(np.asarray(trained.state.first_nonfinite).max())))
+    folder.keep(diagnose.judge(task, training, train.first_nonfinite(trained)))
     chosen.save(folder.path / "study")
     return trained

@@ -58,6 +58,12 @@ def test_the_curves_are_the_mean_of_the_members_and_one_that_stopped_stays_as_it
     np.testing.assert_allclose(train.mean_history(run).validation_loss, [19 / 3, 5, 13 / 3])
 
 
+@pytest.mark.parametrize(("steps", "told"), [([-1, 40, -1], -1), ([70, 40, 55], 40), ([-1, -1, -1], -1)])
+def test_a_run_diverged_where_no_member_is_sound(steps, told):
+    run = SimpleNamespace(state=SimpleNamespace(first_nonfinite=np.array(steps)))
+    assert train.first_nonfinite(run) == told
+
+
 def test_what_was_compared_is_trained_on():
     setup = small_setup(epochs=2)
     study: Study = sweep(setup, [{RATE: 1e-3}, {RATE: 1e-2}], DATA, KEY, seeds=2, keep="all", devices=TWO)

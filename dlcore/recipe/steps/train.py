@@ -62,3 +62,8 @@ def mean_history(run: Run) -> History:
     epochs = np.arange(max(1, seen.any(0).sum()))
     last = np.maximum.accumulate(np.where(seen[:, epochs], epochs, 0), axis=1)
     return jax.tree.map(lambda curves: np.take_along_axis(np.asarray(curves)[some], last, 1).mean(0), run.history)
+
+
+def first_nonfinite(run: Run) -> int:
+    """The first step without a finite loss where no member is sound, else -1: as ``mean_history`` leaves them out."""
+    return int(np.min(run.state.first_nonfinite))
