@@ -155,6 +155,18 @@ def test_patience_counts_epochs_where_only_some_are_looked_at():
     assert len(run.history.train_loss) == 8  # looked at after 2, the best; 4, 6 and 8: six epochs without a lower one
 
 
+@pytest.mark.parametrize(("times", "epochs"), [(0.0, 12), (1.5, 12), (1000.0, 4)])
+def test_falls_below_min_delta_add_up_and_are_no_improvement_alone(times, epochs):
+    steady = small_setup(optimizer=SGD(1e-4), epochs=12)
+    losses = np.asarray(fit(steady, DATA, KEY).history.validation_loss)
+    falls = -np.diff(losses)
+    assert (falls > 0).all()
+    stopping = EarlyStopping(3, min_delta=times * float(falls.max()))
+    run = fit(dataclasses.replace(steady, stopping=stopping), DATA, KEY)
+    assert len(run.history.validation_loss) == epochs
+    assert run.ending == ("finished" if epochs == 12 else "stopped early")
+
+
 @pytest.mark.parametrize("chunk", [1, 7, 25, 49, 50, 64])
 def test_chunks_have_no_influence_on_an_evaluation(chunk):
     run = train(small_setup(), DATA, KEY)
