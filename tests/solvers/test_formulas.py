@@ -2,8 +2,10 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from dlcore.solvers import Backtracking, diagonal, line_search
+from dlcore.solvers.descent.newton import damped_cholesky
 from dlcore.solvers.descent.nonlinear_cg import hager_zhang, polak_ribiere
 
 G, OLD, P = np.array([1.0, -2.0, 0.5]), np.array([0.5, 1.0, -1.0]), np.array([-1.0, 0.25, 2.0])
@@ -34,3 +36,24 @@ def test_armijo_asks_for_less_of_a_shorter_step():
     found = line_search(Backtracking(c1=0.3, shrink=0.5), lambda x: x @ x, jnp.array([1.0]), jnp.array([-2.0]))
     assert found.found
     assert found.point.alpha == 0.5
+
+
+@pytest.mark.parametrize(
+    "H",
+    [
+        [[2.0, 1.0], [1.0, 3.0]],  # positive definite
+        [[1.0, 2.0], [2.0, 1.0]],  # eigenvalues 3 and -1 behind a positive diagonal
+        [[-1.0, 0.0], [0.0, 4.0]],
+        [[0.0, 5.0], [5.0, 0.0]],
+        [[-3.0, 1.0], [1.0, -2.0]],  # negative definite
+        [[0.0, 0.0], [0.0, 0.0]],
+    ],
+)
+def test_newtons_damping_is_the_first_shift_that_is_positive_definite(H):
+    H = np.array(H)
+    b = 1e-3 * (np.linalg.norm(H) or 1)
+    tau = 0 if H.diagonal().min() > 0 else b - H.diagonal().min()
+    while np.linalg.eigvalsh(H + tau * np.eye(2))[0] <= 0:
+        tau = max(2 * tau, b)
+    L = np.asarray(damped_cholesky(jnp.asarray(H)))
+    np.testing.assert_allclose(L @ L.T, H + tau * np.eye(2), rtol=1e-12, atol=1e-14)
