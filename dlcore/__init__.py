@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         backprop,
         classics,
         data,
+        deployment,
         diagnosis,
         figures,
         graph,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         tree,
         tuning,
     )
+    from dlcore.deployment import load_model
     from dlcore.layers import mlp, sequential
     from dlcore.training import EarlyStopping, Run, Setup, fit, train
     from dlcore.tuning import Study, grid, refine, resume, sample, sweep
@@ -44,6 +46,7 @@ __all__ = [
     "backprop",
     "classics",
     "data",
+    "deployment",
     "diagnosis",
     "figures",
     "fit",
@@ -52,6 +55,7 @@ __all__ = [
     "initializers",
     "interop",
     "layers",
+    "load_model",
     "losses",
     "mlp",
     "optimizers",
@@ -78,6 +82,7 @@ _ROOM_OF = {
     "Study": "tuning",
     "fit": "training",
     "grid": "tuning",
+    "load_model": "deployment",
     "mlp": "layers",
     "refine": "tuning",
     "resume": "tuning",

@@ -22,6 +22,7 @@ STOREYS = [
     {"figures"},
     {"console"},
     {"runs"},
+    {"deployment"},
     {"diagnosis", "interop"},
     {"tuning"},
     {"training"},
@@ -37,7 +38,7 @@ STOREYS = [
     {"numerics"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(STOREYS) for room in rooms}
-HEAVY = {"matplotlib", "pandas", "sklearn", "jinja2", "tqdm", "tyro", "tensorboardX", "orbax", "optax", "flax", "scipy"}
+HEAVY = {"matplotlib", "pandas", "sklearn", "jinja2", "tqdm", "tyro", "tensorboardX", "orbax", "safetensors", "optax", "flax", "scipy"}
 NEEDED = {"jax", "numpy"}
 
 

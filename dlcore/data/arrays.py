@@ -75,6 +75,11 @@ def _exact_type(dtype: np.dtype) -> type:
     return np.float32 if np.can_cast(dtype, np.float32) else np.float64
 
 
+def channels_last(x: np.ndarray) -> np.ndarray:
+    """Images [n, c, h, w] as [n, h, w, c], by the rule of ``from_arrays``; anything else as it is."""
+    return _image_shape(x)[0]
+
+
 def _image_shape(x: np.ndarray) -> tuple[np.ndarray, tuple[int, ...] | None, tuple[str, ...]]:
     if x.ndim == 3:
         return x, (*x.shape[1:], 1), ()

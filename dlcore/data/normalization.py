@@ -107,14 +107,14 @@ def normalize(split: Split, normalization: Normalization | None = None) -> tuple
     by = fit_normalization(split.train.x) if normalization is None else normalization
 
     def apply(examples: Examples) -> Examples:
-        return Examples(_normalized(np.asarray(examples.x), by), examples.y)
+        return Examples(normalized(np.asarray(examples.x), by), examples.y)
 
     parts = {"train": apply(split.train), "validation": apply(split.validation), "test": split.test.map(apply)}
     return dataclasses.replace(split, **parts, inputs=by), by
 
 
-def _normalized(x: np.ndarray, by: Normalization) -> np.ndarray:
-    """float32, after the mean is off: far from 0 the digits that matter are beyond those of float32."""
+def normalized(x: np.ndarray, by: Normalization) -> np.ndarray:
+    """x [n, …] in float32, after the mean is off: far from 0 the digits that matter are beyond those of float32."""
     mean, std = np.asarray(by.mean, np.float64), np.asarray(by.std, np.float64)
     z = np.empty(x.shape, np.float32)
     for rows in blocks(*x.reshape(len(x), -1).shape):

@@ -108,7 +108,7 @@ class Preprocessing:
 
     def cells(self, source: Any) -> np.ndarray:
         """Cells [n, k] of a frame, a dictionary of columns or the path of a file, found by the columns' names."""
-        table = _table(source, self)
+        table = _by_place(table_for(self, source), self.columns)
         absent = [column.name for column in self.columns if column.name not in table.frame.columns]
         if absent:
             there = ", ".join(map(repr, list(table.frame.columns)[:12]))
@@ -194,7 +194,7 @@ def prepare(split: Split) -> tuple[Split, Preprocessing]:
     def apply(examples: Examples) -> Examples:
         here = np.asarray(examples.x).reshape(len(examples.x), -1)
         y = examples.y if not by.target.mean else _standard(examples.y, by.target)
-        return Examples(by(_recoded(here, columns, by.columns)), y)
+        return Examples(by(recoded(here, columns, by.columns)), y)
 
     parts = {"train": apply(split.train), "validation": apply(split.validation), "test": split.test.map(apply)}
     return dataclasses.replace(
@@ -233,21 +233,31 @@ def _learn_target(y: Any, schema: Schema) -> Target:
     return Target(schema.target, (), tuple(np.atleast_1d(mean).tolist()), tuple(np.atleast_1d(std).tolist()))
 
 
-def _recoded(cells: np.ndarray, columns: tuple[Column, ...], learned: tuple[Number | Category, ...]) -> np.ndarray:
+def recoded(cells: np.ndarray, columns: tuple[Column, ...], learned: tuple[Number | Category, ...]) -> np.ndarray:
     """Words by their numbers in the training part instead of the file; others by the number after the last."""
     pairs = [(j, c, t) for j, (c, t) in enumerate(zip(columns, learned, strict=True)) if isinstance(t, Category)]
-    recoded = cells.copy() if pairs else cells
+    new = cells.copy() if pairs else cells
     for j, column, category in pairs:
         place = {word: float(i) for i, word in enumerate(category.words)}
         by_code = np.array([place.get(word, len(place)) for word in column.words] + [np.nan])
-        recoded[:, j] = by_code[np.where(np.isnan(cells[:, j]), -1, cells[:, j]).astype(int)]
-    return recoded
+        new[:, j] = by_code[np.where(np.isnan(cells[:, j]), -1, cells[:, j]).astype(int)]
+    return new
 
 
-def _table(source: Any, by: Preprocessing) -> Table:
+def table_for(by: Preprocessing, source: Any) -> Table:
+    """A file, a frame, a dictionary of columns as a table whose cells are read as those of training were."""
+    if isinstance(source, Table):
+        return source
     if isinstance(source, (str, os.PathLike)):
         return table_in(pathlib.Path(source).expanduser(), TableOptions(decimal=by.decimal, missing=by.missing), 1)
     return table_of(source)
+
+
+def _by_place(table: Table, columns: tuple[Number | Category, ...]) -> Table:
+    """A table that has no names at all, but as many columns as are needed, has them in their order."""
+    if len(table.frame.columns) != len(columns) or table.nameless != frozenset(table.frame.columns):
+        return table
+    return table._replace(frame=table.frame.set_axis([column.name for column in columns], axis=1))
 
 
 def _cells_of(values: Any, column: Number | Category, by: Preprocessing) -> np.ndarray:

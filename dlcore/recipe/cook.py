@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dlcore import data, losses, report
 from dlcore.console import interrupts
+from dlcore.deployment import TrainedModel, save_model
 from dlcore.initializers import normal
 from dlcore.layers import mlp
 from dlcore.optimizers import Adam
@@ -15,7 +16,7 @@ from dlcore.recipe.steps import diagnose, look, sanity, test, train, tune
 from dlcore.recipe.task import Load, Task, prepare
 from dlcore.regularizers import L2
 from dlcore.runs import PreprocessingRecord, RecipeRecord, RunFolder, SetupRecord, SweepRecord, environment, one_line
-from dlcore.training import EarlyStopping, Run, Setup
+from dlcore.training import EarlyStopping, Setup
 from dlcore.tree.saved import to_config
 from dlcore.tuning import Study
 
@@ -66,7 +67,7 @@ def _cook(recipe: Recipe, name: str, load: Load, folder: RunFolder) -> None:
     _begin(folder, "training")
     trained = _train(choice, task, folder)
     _begin(folder, "test")
-    folder.keep(test.evaluate(trained, choice.setup, task))
+    folder.keep(test.evaluate(trained, task))
     _begin(folder, "report")
     report.build(folder.path)
     report.write_events(folder.path)
@@ -108,13 +109,15 @@ def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> tune.C
     return choice
 
 
-def _train(choice: tune.Chosen, task: Task, folder: RunFolder) -> Run:
-    """Train the choice, keep the curves and their verdict, then the study, with which what was trained comes back."""
+def _train(choice: tune.Chosen, task: Task, folder: RunFolder) -> TrainedModel:
+    """Train the choice, keep the curves and their verdict, the model, and the study, which can be gone on with."""
     began = time.perf_counter()
     chosen, whole = train.go_on(choice.study, choice.configuration)
     trained = chosen.run(0)
     training = train.record(trained, whole, began)
     folder.keep(training)
     folder.keep(diagnose.judge(task, training, train.first_nonfinite(trained)))
+    model = TrainedModel.of(trained, task.split)
+    save_model(folder.path / "model", model)
     chosen.save(folder.path / "study")
-    return trained
+    return model

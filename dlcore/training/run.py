@@ -1,6 +1,6 @@
 """What a training gives: a ``Run``, which carries its setup, and hence predicts."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,9 +21,29 @@ def outputs(run: "Run", x: Array) -> Array:
     return f(run.setup, run.params, run.model_state, run.inputs, x)
 
 
-def _model(run):
-    """What predicts, without what only tells how it came to be; numbers as arrays, so that others compile nothing."""
-    return as_arrays(run.setup), run.params, run.model_state, run.inputs
+class Trained(NamedTuple):
+    """What predicts of a run, without what only tells how it came to be: with or without a first axis of members."""
+
+    setup: Setup
+    params: PyTree
+    model_state: PyTree
+    inputs: Any
+
+
+def trained(run: "Run") -> Trained:
+    """What predicts of ``run``; numbers as arrays, so that others compile nothing."""
+    return Trained(as_arrays(run.setup), run.params, run.model_state, run.inputs)
+
+
+def outputs_in_chunks(model: Trained, x: Array, members: bool) -> Array:
+    """What ``model`` gives for x [n, ...]: [n, ...], or of every member [members, n, ...].
+
+    Any n: computed in chunks of ``setup.watch.chunk``, sizes rounded up to powers of two.
+    """
+    f, chunk = _member_outputs if members else _outputs, model.setup.watch.chunk
+    starts = range(0, max(len(x), 1), chunk)
+    parts = [_filled(f, model, x[i : i + chunk], members) for i in starts]
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts, int(members))
 
 
 def _predict(setup, params, model_state, inputs, x):
@@ -81,12 +101,7 @@ class Run:
         Any n: computed in chunks of ``setup.watch.chunk``, sizes rounded up to powers of two, which bounds both memory
         and the number of programs.
         """
-        x = as_array("x", x)
-        f = _outputs if self.members is None else _member_outputs
-        model = _model(self)
-        starts = range(0, max(len(x), 1), self.setup.watch.chunk)
-        parts = [_filled(f, model, x[i : i + self.setup.watch.chunk], self.members is not None) for i in starts]
-        return parts[0] if len(parts) == 1 else jnp.concatenate(parts, int(self.members is not None))
+        return outputs_in_chunks(trained(self), as_array("x", x), self.members is not None)
 
     def evaluate(self, examples: Any) -> dict[str, Any]:
         """{"loss": mean loss, name of a metric: its mean} over ``examples`` (x, y), numbers, or one per member."""
@@ -94,7 +109,7 @@ class Run:
         if len(x) != len(y) or len(x) == 0:
             raise ValueError(needed("examples", "as many labels as examples and at least one", f"{len(x)}, {len(y)}"))
         f = _evaluated if self.members is None else _members_evaluated
-        loss, metrics = f(*_model(self), Examples(x, y))
+        loss, metrics = f(*trained(self), Examples(x, y))
         return {name: np.asarray(value)[()] for name, value in {"loss": loss, **metrics}.items()}
 
 

@@ -90,10 +90,7 @@ def ensemble_mean(ensemble: Run, x: Array, of: Callable[[Array], Array] | None =
     With ``of`` the mean of that function of the outputs, such as ``sigmoid`` where they are logits of yes or no.
     """
     outputs = member_outputs(ensemble, x)
-    values = outputs if of is None else of(outputs)
-    wide = values.astype(at_least_f32(values.dtype))
-    sound, count = _sound(ensemble, wide)
-    return (jnp.sum(jnp.where(sound, wide, 0), 0) / count).astype(values.dtype)
+    return mean_of_members(outputs if of is None else of(outputs), ~ensemble.state.diverged)
 
 
 def ensemble_probabilities(ensemble: Run, x: Array) -> Array:
@@ -106,16 +103,26 @@ def ensemble_log_probabilities(ensemble: Run, x: Array) -> Array:
 
     x [n, ...] -> [n, ..., c]. They are logits of their own probabilities: a loss on logits takes them.
     """
-    logits = member_outputs(ensemble, x)
+    return log_mean_softmax(member_outputs(ensemble, x), ~ensemble.state.diverged)
+
+
+def mean_of_members(values: Array, sound: Array) -> Array:
+    """The mean of values [members, n, ...] over the members that are ``sound`` [members]: [n, ...]; NaN for none."""
+    wide = values.astype(at_least_f32(values.dtype))
+    voting, count = _voting(sound, wide)
+    return (jnp.sum(jnp.where(voting, wide, 0), 0) / count).astype(values.dtype)
+
+
+def log_mean_softmax(logits: Array, sound: Array) -> Array:
+    """The logarithm of the mean of softmax over the ``sound`` [members] of logits [members, n, ..., c]: [n, ..., c]."""
     logs = log_softmax(logits.astype(at_least_f32(logits.dtype)))
-    sound, count = _sound(ensemble, logs)
-    voices = jnp.broadcast_to(jnp.where(sound, 0, -jnp.inf).astype(logs.dtype), logs.shape)
-    mean = jax.nn.logsumexp(jnp.where(sound, logs, 0) + voices, axis=0) - jnp.log(count)
+    voting, count = _voting(sound, logs)
+    voices = jnp.broadcast_to(jnp.where(voting, 0, -jnp.inf).astype(logs.dtype), logs.shape)
+    mean = jax.nn.logsumexp(jnp.where(voting, logs, 0) + voices, axis=0) - jnp.log(count)
     return mean.astype(logits.dtype)
 
 
-def _sound(ensemble, values):
+def _voting(sound, values):
     """Which members vote, [members, 1, ...] beside values [members, n, ...], and how many; NaN for none."""
-    sound = ~ensemble.state.diverged
     count = jnp.sum(sound, dtype=values.dtype)
     return sound.reshape((-1,) + (1,) * (values.ndim - 1)), jnp.where(count > 0, count, jnp.nan)

@@ -1,0 +1,130 @@
+"""The folder of a trained model: parameters as safetensors, everything else as text that people read."""
+
+import os
+import pathlib
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import dlcore
+from dlcore.data import Preprocessing, Target
+from dlcore.data.files import Path, explained, read, replace_file, write
+from dlcore.deployment.model import TrainedModel
+from dlcore.numerics.errors import needed
+from dlcore.numerics.formats import PyTree
+from dlcore.training.run import Trained
+from dlcore.tree import from_config, to_config
+from dlcore.tree.names import leaf_names
+
+FORMAT = 1
+_PARAMETERS, _PREPROCESSING = "parameters.safetensors", "preprocessing.json"
+
+
+def save_model(folder: Path, model: TrainedModel) -> None:
+    """Write ``model`` to ``folder``: it is there, whole, once its ``model.json`` is.
+
+    ``load_model`` gives it back, with dlcore and safetensors alone. Raises TypeError for a setup with a function that
+    has no name, such as a lambda.
+    """
+    by, own = model.inputs, isinstance(model.inputs, Preprocessing)
+    setup, arrays = to_config(model.trained.setup), _arrays(model.trained)
+    about = {
+        "format": FORMAT,
+        "dlcore": dlcore.__version__,
+        "members": model.members,
+        "example": list(model.shape),
+        "target": model.target,
+        "usual": np.asarray(model.usual).tolist(),
+        "inputs": _PREPROCESSING if own else to_config(by),
+        "scales": to_config(model.trained.inputs),
+        "setup": setup,
+    }
+    path = pathlib.Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    replace_file(path / _PARAMETERS, lambda file: file.write(_bytes(arrays)))
+    if own:
+        replace_file(path / _PREPROCESSING, lambda file: file.write(by.to_json().encode()))
+    write(path / "model", about)
+
+
+def load_model(folder: Path, trusted: tuple[str, ...] = ()) -> TrainedModel:
+    """The model in ``folder``, that of a run or its ``model`` folder alone.
+
+    Setups with functions from outside dlcore are read where their packages are ``trusted``. Raises ValueError, in one
+    line, where there is no whole model.
+
+    >>> import jax, tempfile
+    >>> from dlcore import Setup, data, fit, load_model, losses, mlp
+    >>> from dlcore.deployment import TrainedModel, save_model
+    >>> iris, _ = data.prepare(data.split(data.load("iris")))
+    >>> run = fit(Setup(mlp((3,)), losses.softmax_cross_entropy, epochs=50), iris, jax.random.key(0))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(folder, TrainedModel.of(run, iris))
+    ...     model = load_model(folder)
+    >>> print(model.predict([[5.1, 3.5, 1.4, 0.2]]).values)
+    ['setosa']
+    """
+    path = _place(folder)
+    about = read(path / "model")
+    if about.get("format") != FORMAT:
+        raise ValueError(needed(str(path), f"a model of format {FORMAT}", about.get("format")))
+    with explained(path / "model.json"):
+        setup, scales = (from_config(about[name], trusted) for name in ("setup", "scales"))
+        target = Target(**{name: tuple(values) for name, values in about["target"].items()})
+        inputs = None if about["inputs"] == _PREPROCESSING else from_config(about["inputs"], trusted)
+        shape, members, usual = tuple(about["example"]), about["members"], np.asarray(about["usual"])
+    if about["inputs"] == _PREPROCESSING:
+        with explained(path / _PREPROCESSING) as file:
+            inputs = Preprocessing.from_json(file.read_text(encoding="utf-8"))
+    params, state = _parameters(path / _PARAMETERS, setup, members, shape)
+    return TrainedModel(Trained(setup, params, state, scales), members, inputs, target, shape, usual)
+
+
+def _place(folder: Path) -> pathlib.Path:
+    path = pathlib.Path(os.path.abspath(os.path.expanduser(folder)))
+    for place in (path, path / "model"):
+        if (place / "model.json").is_file():
+            return place
+    what = "a run that was trained to its end, with its folder model/"
+    raise ValueError(needed(str(folder), what, "one without" if path.is_dir() else "no folder", "one below runs/"))
+
+
+def _arrays(model: Trained) -> dict[str, np.ndarray]:
+    """Parameters and model state by their paths."""
+    tree = {"params": model.params, "model_state": model.model_state}
+    return dict(zip(leaf_names(tree), map(np.ascontiguousarray, jax.tree.leaves(tree)), strict=True))
+
+
+def _bytes(arrays: dict[str, np.ndarray]) -> bytes:
+    from safetensors.numpy import save
+
+    return save(arrays)
+
+
+def _parameters(path: pathlib.Path, setup: Any, members: int | None, shape: tuple[int, ...]) -> tuple[PyTree, PyTree]:
+    """Parameters and model state of ``setup`` in a file. Raises ValueError, by its path, for what does not fit."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    with explained(path) as file:
+        try:
+            found = load(file.read_bytes())
+        except SafetensorError as error:
+            raise ValueError(str(error)) from error
+    one = setup if members is None else jax.tree.map(lambda a: np.asarray(a)[0], setup)
+    params, state = jax.eval_shape(lambda key: one.model.init(key, shape), jax.random.key(0))
+    like = {"params": params, "model_state": state}
+    axis = () if members is None else (members,)
+    names = leaf_names(like)
+    leaves = [_leaf(path, found, name, axis + leaf.shape) for name, leaf in zip(names, jax.tree.leaves(like), strict=True)]
+    tree = jax.tree.structure(like).unflatten(leaves)
+    return tree["params"], tree["model_state"]
+
+
+def _leaf(path: pathlib.Path, found: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> Any:
+    got = list(found[name].shape) if name in found else "none"
+    if got != list(shape):
+        raise ValueError(needed(str(path), f"{name} {list(shape)}", got, "the model.json that it was saved with"))
+    return jnp.asarray(found[name])

@@ -1,0 +1,92 @@
+"""What a model is given to predict for: a file, a frame, columns, a data set or an array, as cells it can prepare."""
+
+import os
+import pathlib
+import zipfile
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dlcore.data import Dataset, Preprocessing
+from dlcore.data.arrays import channels_last
+from dlcore.data.preprocessing import recoded, table_for
+from dlcore.data.tables import Table
+from dlcore.numerics.errors import needed
+
+_ARRAYS = (".npy", ".npz")
+
+
+class Given(NamedTuple):
+    """Columns with names, or numbers [n, ...] in the order of training; y: the right answers, where they came along."""
+
+    cells: Table | np.ndarray
+    y: Any = None
+
+    @property
+    def n(self) -> int:
+        """The number of examples."""
+        return len(self.cells.frame) if isinstance(self.cells, Table) else len(self.cells)
+
+
+def given(source: Any, by: Any) -> Given:
+    """The ``source`` as cells for ``by``, what is done to inputs. Raises ValueError, in one line, where it is none."""
+    if isinstance(source, Dataset):
+        return Given(_recoded(source, by), _named(source))
+    if isinstance(source, (str, os.PathLike)):
+        path = pathlib.Path(source).expanduser()
+        if not path.is_file():
+            raise ValueError(needed(str(path), "a file with examples", "a folder" if path.is_dir() else "none there"))
+        return _arrays(path, by) if path.suffix.lower() in _ARRAYS else Given(_table(path, by))
+    if hasattr(source, "columns") or isinstance(source, dict):
+        return Given(_table(source, by))
+    return Given(_cells(np.asarray(source), by))
+
+
+def _recoded(dataset: Dataset, by: Any) -> np.ndarray:
+    cells = np.asarray(dataset.x)
+    if not isinstance(by, Preprocessing) or len(by.columns) != cells.reshape(len(cells), -1).shape[1]:
+        return cells
+    columns = dataset.schema.columns
+    return recoded(cells.reshape(len(cells), -1), columns, by.columns) if columns else cells
+
+
+def _named(dataset: Dataset) -> np.ndarray:
+    return np.array([*dataset.classes, ""])[dataset.y] if dataset.classes else dataset.y
+
+
+def _table(source: Any, by: Any) -> Table | np.ndarray:
+    """A table by the names of training; without them its numbers, in their order."""
+    table = table_for(by if isinstance(by, Preprocessing) else Preprocessing(()), source)
+    if isinstance(by, Preprocessing):
+        return table
+    try:
+        return table.frame.to_numpy(np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise ValueError(needed("a table", "numbers alone for a model without names of columns", error)) from error
+
+
+def _arrays(path: pathlib.Path, by: Any) -> Given:
+    try:
+        found = np.load(path, allow_pickle=False)
+        arrays = {"x": found} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    if "x" not in arrays:
+        raise ValueError(needed(str(path), "an array x", sorted(arrays), "numpy.savez(path, x=x)"))
+    y, classes = arrays.get("y"), arrays.get("classes")
+    if y is not None and classes is not None and y.dtype.kind in "iu":
+        y = np.array([*map(str, classes)])[y]
+    return Given(_cells(arrays["x"], by), y)
+
+
+def _cells(x: np.ndarray, by: Any) -> Table | np.ndarray:
+    """Numbers as they stand, images with their channels last; words by the names of the columns of training."""
+    if x.dtype.kind in "OU" and isinstance(by, Preprocessing) and x.ndim == 2:
+        if x.shape[1] != len(by.columns):
+            raise ValueError(needed("x", f"{len(by.columns)} columns", list(x.shape), "a frame with their names"))
+        return table_for(by, {column.name: x[:, j] for j, column in enumerate(by.columns)})
+    if x.dtype.kind not in "biuf" and x.dtype.name != "bfloat16":
+        raise ValueError(needed("x", "numbers", x.dtype, "a frame with the names of its columns"))
+    if x.ndim == 0:
+        raise ValueError(needed("x", "examples [n, ...]", "a number"))
+    return channels_last(x)

@@ -1,0 +1,172 @@
+"""A trained model in use: from columns as people have them to classes and probabilities, or quantities."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from dlcore.data import Normalization, Number, Preprocessing, Schema, Target
+from dlcore.data.labelled import class_numbers, targets_in
+from dlcore.data.normalization import normalized
+from dlcore.data.tables import Table
+from dlcore.deployment.answers import Predictions, averaged, class_numbers_of, probabilities
+from dlcore.deployment.given import given
+from dlcore.deployment.scores import Scores, class_scores, value_scores
+from dlcore.numerics.errors import needed
+from dlcore.numerics.formats import Array
+from dlcore.training import Run
+from dlcore.training.forward import per_example
+from dlcore.training.run import Trained, outputs_in_chunks, trained
+
+_MOST = 1 << 16  # examples whose outputs of all members are there at a time: what bounds memory
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class TrainedModel:
+    """What was learned together with what was done to its inputs and what its outputs mean.
+
+    ``trained`` has a first axis of members where ``members`` is not None: they predict together. ``inputs`` makes
+    inputs of what was measured, None for nothing; ``shape`` is that of one example as the network takes it. ``usual``
+    are the training part's examples of each class, or the means of its quantities: what a constant prediction knows.
+    """
+
+    trained: Trained
+    members: int | None
+    inputs: Preprocessing | Normalization | None
+    target: Target
+    shape: tuple[int, ...]
+    usual: np.ndarray
+
+    @classmethod
+    def of(cls, run: Run, split: Any) -> "TrainedModel":
+        """The model that ``run`` trained on ``split``, a split or a pair (x, y): its sound members, or all if none is.
+
+        Inputs are as ``data.normalize`` or ``data.prepare`` were given them, and classes have the data set's names.
+        """
+        x, y = split.train[:2] if hasattr(split, "train") else split
+        model, members = _voting(run)
+        target, usual = _target(getattr(split, "inputs", None), _schema(split), np.asarray(y), model)
+        return cls(model, members, _inputs(split), target, tuple(np.shape(x)[1:]), usual)
+
+    def __repr__(self) -> str:
+        what = f"{len(self.target.classes)} classes" if self.target.classes else f"{len(self.target.names)} quantities"
+        count = "" if self.members is None else f", {self.members} members"
+        return f"TrainedModel({self.trained.setup.model!r}, examples {list(self.shape)}, {what}{count})"
+
+    def prepared(self, source: Any) -> np.ndarray:
+        """Inputs [n, ...] of the network from a file, a frame, a dictionary of columns, a data set or an array.
+
+        Columns are found by their names, words are coded and numbers scaled as in training. Raises ValueError, in one
+        line, for what does not fit.
+        """
+        return self._ready(given(source, self.inputs).cells)
+
+    def outputs(self, x: Any) -> Array:
+        """What the network gives for ``prepared`` inputs x [n, ...], of all members together: [n, ...]."""
+        parts = [self._outputs(jnp.asarray(x[i : i + _MOST])) for i in range(0, max(len(x), 1), _MOST)]
+        return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
+
+    def _outputs(self, x):
+        found = outputs_in_chunks(self.trained, x, self.members is not None)
+        return found if self.members is None else averaged(self.trained.setup.loss, found)
+
+    def predict(self, source: Any) -> Predictions:
+        """Classes with their probabilities, or quantities in their units, for any ``source`` of ``prepared``."""
+        return self.answer(self.outputs(self.prepared(source)))
+
+    def answer(self, outputs: Array) -> Predictions:
+        """What ``outputs`` [n, ...] of the network mean."""
+        loss, classes = self.trained.setup.loss, self.target.classes
+        names = self.target.names or ("prediction",)
+        if not classes:
+            quantities = self.target.inverse(np.asarray(outputs).reshape(len(outputs), -1))
+            return Predictions(names, quantities)
+        named = np.array([*classes, ""])[class_numbers_of(loss, outputs, len(classes))]
+        return Predictions(names, named, probabilities(loss, outputs, len(classes)), classes)
+
+    def evaluate(self, source: Any, y: Any = None) -> Scores:
+        """How good predictions for ``source`` are, whose right answers it has itself, or are ``y``: names or quantities.
+
+        Examples whose answer is missing are left out. Raises ValueError where there is none, or one of other classes.
+        """
+        found = given(source, self.inputs)
+        right = self._right(found if y is None else found._replace(y=y))
+        known = right >= 0 if self.target.classes else ~np.isnan(right).any(axis=1)
+        if not known.any():
+            raise ValueError(needed("evaluate", "at least one example with its right answer", "none"))
+        return self.scores(self.outputs(self._ready(found.cells)[known]), right[known])
+
+    def scores(self, outputs: Array, right: np.ndarray) -> Scores:
+        """How good ``outputs`` [n, ...] of the network are; ``right``: class numbers [n], or quantities [n, k]."""
+        loss, classes = self.trained.setup.loss, self.target.classes
+        y = right if classes else (right - self.target.mean) / np.asarray(self.target.std)
+        per = per_example("loss", loss, outputs, jnp.asarray(y, jnp.int32 if classes else outputs.dtype))
+        total = float(np.asarray(per, np.float64).mean())
+        if classes:
+            return class_scores(right, class_numbers_of(loss, outputs, len(classes)), total, self.usual, classes)
+        return value_scores(right, self.answer(outputs).values, total, self.usual, np.asarray(self.target.std))
+
+    def _right(self, found):
+        classes = self.target.classes
+        if found.y is None and isinstance(found.cells, Table):
+            return targets_in(found.cells, self.target)
+        if found.y is None:
+            raise ValueError(needed("evaluate", "right answers", "inputs alone", "evaluate(x, y)"))
+        right = class_numbers(found.y, classes) if classes else np.asarray(found.y, float).reshape(len(found.y), -1)
+        if len(right) != found.n:
+            raise ValueError(needed("evaluate", f"an answer for each of {found.n} examples", len(right)))
+        return right
+
+    def _ready(self, cells):
+        """Inputs [n, ...] as the network takes them."""
+        by = self.inputs
+        if isinstance(by, Preprocessing):
+            return self._shaped(by(cells.reshape(len(cells), -1) if isinstance(cells, np.ndarray) else cells))
+        return self._shaped(cells if by is None else normalized(cells, by))
+
+    def _shaped(self, x):
+        if x.shape[1:] == self.shape:
+            return x
+        if x.ndim < 2 or np.prod(x.shape[1:]) != np.prod(self.shape):
+            raise ValueError(needed("x", f"examples of shape {list(self.shape)}", list(x.shape[1:])))
+        return x.reshape(-1, *self.shape)
+
+
+def _voting(run):
+    """What predicts of ``run``, and of how many members: the sound ones, or all where none is."""
+    if run.members is None:
+        return trained(run), None
+    diverged = np.asarray(run.state.diverged)
+    votes = np.flatnonzero(diverged if diverged.all() else ~diverged)
+    return jax.tree.map(lambda a: jnp.asarray(a)[votes], trained(run)), len(votes)
+
+
+def _schema(split):
+    return getattr(split, "schema", None) or Schema()
+
+
+def _inputs(split):
+    """What was done to the inputs; by columns where they have names, so that these are found in a table."""
+    by, columns = getattr(split, "inputs", None), _schema(split).columns
+    if not isinstance(by, Normalization) or not columns or any(column.words for column in columns):
+        return by
+    mean, std = (np.broadcast_to(np.asarray(a, np.float64), len(columns)).tolist() for a in (by.mean, by.std))
+    numbers = tuple(Number(column.name, m, s) for column, m, s in zip(columns, mean, std, strict=True))
+    schema = _schema(split)
+    return Preprocessing(numbers, Target(schema.target, schema.classes), schema.decimal, schema.missing)
+
+
+def _target(by, schema, y, model):
+    """What is learned, by name, and what is usual of it."""
+    if schema.classes or y.dtype.kind in "biu":
+        counts = np.bincount(y.reshape(-1).astype(int), minlength=len(schema.classes))
+        classes = schema.classes or tuple(map(str, range(max(len(counts), 2))))
+        return Target(schema.target, classes), np.bincount(y.reshape(-1).astype(int), minlength=len(classes))
+    flat = np.asarray(y, np.float64).reshape(len(y), -1)
+    k = flat.shape[1]
+    target = by.target if isinstance(by, Preprocessing) else Target((), (), (0.0,) * k, (1.0,) * k)
+    names = schema.target or target.names or tuple(f"target {i}" if k > 1 else "prediction" for i in range(k))
+    target = target._replace(names=names)
+    return target, target.inverse(flat.mean(axis=0))
