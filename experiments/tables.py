@@ -19,8 +19,8 @@ import jax
 import numpy as np
 
 from dlcore import data
-from dlcore.recipe import Recipe
-from dlcore.recipe.cook import setup_of
+from dlcore.deployment import TrainedModel
+from dlcore.recipe import Recipe, setup_of
 from dlcore.recipe.steps import test, train, tune
 from dlcore.recipe.task import Task, prepare
 from experiments.common import mean_and_error, options, table
@@ -61,10 +61,10 @@ def fitted(model: Any, task: Task, x: Any, y: Any) -> float:
 
 def cooked(recipe: Recipe, task: Task) -> float:
     """The test score of what the recipe tunes and trains."""
-    setup = setup_of(recipe, task.dataset.task, task.outputs)
+    setup = setup_of(recipe, task.dataset)
     choice = tune.choose(list(tune.stages(recipe, setup, task)))
     chosen, _ = train.go_on(choice.study, choice.configuration)
-    return test.evaluate(chosen.run(0), choice.setup, task).metrics["accuracy" if task.classes else "R2"]
+    return test.evaluate(TrainedModel.of(chosen.run(0), task.split), task).metrics["accuracy" if task.classes else "R2"]
 
 
 def scores(name: str, load: Callable[[str], Any], splits: int) -> dict[str, list[float]]:
@@ -72,7 +72,7 @@ def scores(name: str, load: Callable[[str], Any], splits: int) -> dict[str, list
     found: dict[str, list[float]] = {}
     for seed in range(splits):
         recipe = dataclasses.replace(Recipe(), seed=seed)
-        task, again = (prepare(recipe, name, load) for _ in range(2))
+        task, again = (prepare(load(name), recipe.batch_size, seed, recipe.folds) for _ in range(2))
         x, y = again.split.test.open("the score of other libraries")
         began = time.perf_counter()
         found.setdefault("dlcore", []).append(cooked(recipe, task))

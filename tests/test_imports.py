@@ -38,7 +38,20 @@ STOREYS = [
     {"numerics"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(STOREYS) for room in rooms}
-HEAVY = {"matplotlib", "pandas", "sklearn", "jinja2", "tqdm", "tyro", "tensorboardX", "orbax", "safetensors", "optax", "flax", "scipy"}
+HEAVY = {
+    "matplotlib",
+    "pandas",
+    "sklearn",
+    "jinja2",
+    "tqdm",
+    "tyro",
+    "tensorboardX",
+    "orbax",
+    "safetensors",
+    "optax",
+    "flax",
+    "scipy",
+}
 NEEDED = {"jax", "numpy"}
 
 

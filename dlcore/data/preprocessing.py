@@ -254,10 +254,11 @@ def table_for(by: Preprocessing, source: Any) -> Table:
 
 
 def _by_place(table: Table, columns: tuple[Number | Category, ...]) -> Table:
-    """A table that has no names at all, but as many columns as are needed, has them in their order."""
-    if len(table.frame.columns) != len(columns) or table.nameless != frozenset(table.frame.columns):
+    """A table without the names that are needed, nor any other, but with as many columns: these, in their order."""
+    there, wanted = list(table.frame.columns), [column.name for column in columns]
+    if len(there) != len(wanted) or set(wanted) <= set(there) or there != [str(j) for j in range(len(there))]:
         return table
-    return table._replace(frame=table.frame.set_axis([column.name for column in columns], axis=1))
+    return table._replace(frame=table.frame.set_axis(wanted, axis=1))
 
 
 def _cells_of(values: Any, column: Number | Category, by: Preprocessing) -> np.ndarray:

@@ -22,6 +22,12 @@ def _kind(loss):
     return loss.func if isinstance(loss, jax.tree_util.Partial) else loss
 
 
+def has_constant(loss: Any) -> bool:
+    """Whether the best constant prediction is known for ``loss``: the shares of the classes, or the mean."""
+    entropies = (losses.softmax_cross_entropy, losses.sigmoid_binary_cross_entropy, *_PROBABILITIES)
+    return loss in (*entropies, losses.squared_error)
+
+
 def averaged(loss: Any, outputs: Array) -> Array:
     """The voice of all members: outputs [members, n, ...] -> [n, ...], of the kind that ``loss`` takes.
 
@@ -37,7 +43,7 @@ def averaged(loss: Any, outputs: Array) -> Array:
 
 
 def probabilities(loss: Any, outputs: Array, classes: int) -> np.ndarray | None:
-    """Probabilities [n, ..., classes] from outputs; None where the loss knows none, as that of a support vector machine.
+    """Probabilities [n, ..., classes] from outputs; None where the loss knows none, as that of support vectors.
 
     A single output is the logit, or the probability, of the second of two classes.
     """

@@ -13,7 +13,6 @@ from dlcore.data import Preprocessing, Target
 from dlcore.data.files import Path, explained, read, replace_file, write
 from dlcore.deployment.model import TrainedModel
 from dlcore.numerics.errors import needed
-from dlcore.numerics.formats import PyTree
 from dlcore.training.run import Trained
 from dlcore.tree import from_config, to_config
 from dlcore.tree.names import leaf_names
@@ -28,7 +27,7 @@ def save_model(folder: Path, model: TrainedModel) -> None:
     ``load_model`` gives it back, with dlcore and safetensors alone. Raises TypeError for a setup with a function that
     has no name, such as a lambda.
     """
-    by, own = model.inputs, isinstance(model.inputs, Preprocessing)
+    by = model.inputs
     setup, arrays = to_config(model.trained.setup), _arrays(model.trained)
     about = {
         "format": FORMAT,
@@ -37,15 +36,16 @@ def save_model(folder: Path, model: TrainedModel) -> None:
         "example": list(model.shape),
         "target": model.target,
         "usual": np.asarray(model.usual).tolist(),
-        "inputs": _PREPROCESSING if own else to_config(by),
-        "scales": to_config(model.trained.inputs),
+        "inputs": _PREPROCESSING if isinstance(by, Preprocessing) else to_config(by),
+        "scales": to_config(jax.tree.map(lambda _: 0.0, model.trained.inputs)),
         "setup": setup,
     }
     path = pathlib.Path(folder)
     path.mkdir(parents=True, exist_ok=True)
     replace_file(path / _PARAMETERS, lambda file: file.write(_bytes(arrays)))
-    if own:
-        replace_file(path / _PREPROCESSING, lambda file: file.write(by.to_json().encode()))
+    if isinstance(by, Preprocessing):
+        text = by.to_json().encode()
+        replace_file(path / _PREPROCESSING, lambda file: file.write(text))
     write(path / "model", about)
 
 
@@ -78,8 +78,8 @@ def load_model(folder: Path, trusted: tuple[str, ...] = ()) -> TrainedModel:
     if about["inputs"] == _PREPROCESSING:
         with explained(path / _PREPROCESSING) as file:
             inputs = Preprocessing.from_json(file.read_text(encoding="utf-8"))
-    params, state = _parameters(path / _PARAMETERS, setup, members, shape)
-    return TrainedModel(Trained(setup, params, state, scales), members, inputs, target, shape, usual)
+    learned = _parameters(path / _PARAMETERS, setup, members, shape, scales)
+    return TrainedModel(Trained(setup, *learned), members, inputs, target, shape, usual)
 
 
 def _place(folder: Path) -> pathlib.Path:
@@ -92,8 +92,8 @@ def _place(folder: Path) -> pathlib.Path:
 
 
 def _arrays(model: Trained) -> dict[str, np.ndarray]:
-    """Parameters and model state by their paths."""
-    tree = {"params": model.params, "model_state": model.model_state}
+    """Parameters, model state and the scales of folds by their paths."""
+    tree = {"params": model.params, "model_state": model.model_state, "scales": model.inputs}
     return dict(zip(leaf_names(tree), map(np.ascontiguousarray, jax.tree.leaves(tree)), strict=True))
 
 
@@ -103,8 +103,11 @@ def _bytes(arrays: dict[str, np.ndarray]) -> bytes:
     return save(arrays)
 
 
-def _parameters(path: pathlib.Path, setup: Any, members: int | None, shape: tuple[int, ...]) -> tuple[PyTree, PyTree]:
-    """Parameters and model state of ``setup`` in a file. Raises ValueError, by its path, for what does not fit."""
+def _parameters(path: pathlib.Path, setup: Any, members: int | None, shape: tuple[int, ...], scales: Any) -> Any:
+    """Parameters, model state and scales of ``setup`` in a file. Raises ValueError, by its path, for what does not fit.
+
+    ``scales`` has their structure; their shapes are those of the file.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
@@ -114,17 +117,21 @@ def _parameters(path: pathlib.Path, setup: Any, members: int | None, shape: tupl
         except SafetensorError as error:
             raise ValueError(str(error)) from error
     one = setup if members is None else jax.tree.map(lambda a: np.asarray(a)[0], setup)
-    params, state = jax.eval_shape(lambda key: one.model.init(key, shape), jax.random.key(0))
-    like = {"params": params, "model_state": state}
+    learned = jax.eval_shape(lambda key: one.model.init(key, shape), jax.random.key(0))
     axis = () if members is None else (members,)
-    names = leaf_names(like)
-    leaves = [_leaf(path, found, name, axis + leaf.shape) for name, leaf in zip(names, jax.tree.leaves(like), strict=True)]
-    tree = jax.tree.structure(like).unflatten(leaves)
-    return tree["params"], tree["model_state"]
+    shapes = [axis + leaf.shape for leaf in jax.tree.leaves(learned)] + [None] * len(jax.tree.leaves(scales))
+    like = {"params": learned[0], "model_state": learned[1], "scales": scales}
+    order = (
+        leaf_names({"params": learned[0]}) + leaf_names({"model_state": learned[1]}) + leaf_names({"scales": scales})
+    )
+    leaves = {name: _leaf(path, found, name, shape) for name, shape in zip(order, shapes, strict=True)}
+    tree = jax.tree.structure(like).unflatten([leaves[name] for name in leaf_names(like)])
+    return tree["params"], tree["model_state"], tree["scales"]
 
 
-def _leaf(path: pathlib.Path, found: dict[str, np.ndarray], name: str, shape: tuple[int, ...]) -> Any:
+def _leaf(path: pathlib.Path, found: dict[str, np.ndarray], name: str, shape: tuple[int, ...] | None) -> Any:
     got = list(found[name].shape) if name in found else "none"
-    if got != list(shape):
-        raise ValueError(needed(str(path), f"{name} {list(shape)}", got, "the model.json that it was saved with"))
+    if name not in found or (shape is not None and got != list(shape)):
+        what = f"{name} {list(shape or ())}"
+        raise ValueError(needed(str(path), what, got, "the model.json that it was saved with"))
     return jnp.asarray(found[name])

@@ -12,6 +12,7 @@ from dlcore.data.arrays import channels_last
 from dlcore.data.preprocessing import recoded, table_for
 from dlcore.data.tables import Table
 from dlcore.numerics.errors import needed
+from dlcore.tree.names import nearest
 
 _ARRAYS = (".npy", ".npz")
 
@@ -26,6 +27,15 @@ class Given(NamedTuple):
     def n(self) -> int:
         """The number of examples."""
         return len(self.cells.frame) if isinstance(self.cells, Table) else len(self.cells)
+
+    def column(self, name: str) -> Any:
+        """A column as it was read; raises ValueError, with the nearest there are, where there is none."""
+        if not isinstance(self.cells, Table):
+            raise ValueError(needed(f"column {name!r}", "a table with names of columns", "an array"))
+        columns = list(self.cells.frame)
+        if name not in columns:
+            raise ValueError(f"no column {name!r}; nearest first, there are: {', '.join(nearest(name, columns)[:12])}")
+        return self.cells.frame[name].to_numpy()
 
 
 def given(source: Any, by: Any) -> Given:

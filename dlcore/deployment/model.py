@@ -11,13 +11,13 @@ from dlcore.data import Normalization, Number, Preprocessing, Schema, Target
 from dlcore.data.labelled import class_numbers, targets_in
 from dlcore.data.normalization import normalized
 from dlcore.data.tables import Table
-from dlcore.deployment.answers import Predictions, averaged, class_numbers_of, probabilities
+from dlcore.deployment.answers import Predictions, averaged, class_numbers_of, has_constant, probabilities
 from dlcore.deployment.given import given
 from dlcore.deployment.scores import Scores, class_scores, value_scores
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.training import Run
-from dlcore.training.forward import per_example
+from dlcore.training.forward import per_example, precision_of
 from dlcore.training.run import Trained, outputs_in_chunks, trained
 
 _MOST = 1 << 16  # examples whose outputs of all members are there at a time: what bounds memory
@@ -76,6 +76,14 @@ class TrainedModel:
         """Classes with their probabilities, or quantities in their units, for any ``source`` of ``prepared``."""
         return self.answer(self.outputs(self.prepared(source)))
 
+    def table(self, source: Any, keep: tuple[str, ...] = ()) -> Any:
+        """Predictions for ``source`` as a pandas frame, beside the columns ``keep`` of it, such as an identifier."""
+        found = given(source, self.inputs)
+        frame = self.answer(self.outputs(self._ready(found.cells))).frame()
+        for place, name in enumerate(keep):
+            frame.insert(place, name, found.column(name), allow_duplicates=True)
+        return frame
+
     def answer(self, outputs: Array) -> Predictions:
         """What ``outputs`` [n, ...] of the network mean."""
         loss, classes = self.trained.setup.loss, self.target.classes
@@ -87,7 +95,7 @@ class TrainedModel:
         return Predictions(names, named, probabilities(loss, outputs, len(classes)), classes)
 
     def evaluate(self, source: Any, y: Any = None) -> Scores:
-        """How good predictions for ``source`` are, whose right answers it has itself, or are ``y``: names or quantities.
+        """How good predictions for ``source`` are; right answers, names or quantities, are ``y`` or in the source.
 
         Examples whose answer is missing are left out. Raises ValueError where there is none, or one of other classes.
         """
@@ -100,13 +108,23 @@ class TrainedModel:
 
     def scores(self, outputs: Array, right: np.ndarray) -> Scores:
         """How good ``outputs`` [n, ...] of the network are; ``right``: class numbers [n], or quantities [n, k]."""
-        loss, classes = self.trained.setup.loss, self.target.classes
+        loss, classes = self._loss, self.target.classes
         y = right if classes else (right - self.target.mean) / np.asarray(self.target.std)
         per = per_example("loss", loss, outputs, jnp.asarray(y, jnp.int32 if classes else outputs.dtype))
         total = float(np.asarray(per, np.float64).mean())
         if classes:
-            return class_scores(right, class_numbers_of(loss, outputs, len(classes)), total, self.usual, classes)
-        return value_scores(right, self.answer(outputs).values, total, self.usual, np.asarray(self.target.std))
+            found = class_scores(right, class_numbers_of(loss, outputs, len(classes)), total, self.usual, classes)
+        else:
+            found = value_scores(right, self.answer(outputs).values, total, self.usual, np.asarray(self.target.std))
+        if has_constant(loss):
+            return found
+        return found._replace(baseline={name: value for name, value in found.baseline.items() if name != "loss"})
+
+    @property
+    def _loss(self):
+        """The loss, of several members that of the first: those of a choice have one."""
+        setup = self.trained.setup
+        return (setup if self.members is None else jax.tree.map(lambda a: jnp.asarray(a)[0], setup)).loss
 
     def _right(self, found):
         classes = self.target.classes
@@ -124,7 +142,8 @@ class TrainedModel:
         by = self.inputs
         if isinstance(by, Preprocessing):
             return self._shaped(by(cells.reshape(len(cells), -1) if isinstance(cells, np.ndarray) else cells))
-        return self._shaped(cells if by is None else normalized(cells, by))
+        x = cells if by is None else normalized(cells, by)
+        return self._shaped(x.astype(precision_of(self.trained.params)) if x.dtype.kind == "f" else x)
 
     def _shaped(self, x):
         if x.shape[1:] == self.shape:

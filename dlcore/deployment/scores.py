@@ -25,6 +25,8 @@ class Scores(NamedTuple):
 def class_scores(y: np.ndarray, predicted: np.ndarray, loss: float, counts: np.ndarray, names: Any) -> Scores:
     """Of class numbers y and their predictions [n, ...]; a prediction of -1 is wrong. ``counts``: of the training part.
 
+    The baseline's loss is the cross entropy of the shares of the classes in the training part.
+
     Where classes are uneven, accuracy alone says little: the mean recall and that of the smallest class join it.
     """
     from sklearn.metrics import confusion_matrix

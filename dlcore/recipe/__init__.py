@@ -1,6 +1,10 @@
-"""The lectures' recipe as a program: check, tune, train, diagnose, test once, report."""
+"""Programs that fill run folders: the lectures' recipe (check, tune, train, diagnose, test once), a fit, a sweep."""
 
-from dlcore.recipe.cook import RunFailedError, run, setup_of
+from dlcore.recipe.cook import run
+from dlcore.recipe.filling import RunFailedError
 from dlcore.recipe.options import Recipe
+from dlcore.recipe.search import Search
+from dlcore.recipe.setups import setup_of
+from dlcore.recipe.single import Training
 
-__all__ = ["Recipe", "RunFailedError", "run", "setup_of"]
+__all__ = ["Recipe", "RunFailedError", "Search", "Training", "run", "setup_of"]

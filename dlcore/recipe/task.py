@@ -9,7 +9,6 @@ import numpy as np
 
 from dlcore import data, diagnosis
 from dlcore.numerics.errors import needed
-from dlcore.recipe.options import Recipe
 
 FEW, FOLDS = 1000, 5  # below so many examples, so many folds
 Load = Callable[[str], data.Dataset]
@@ -38,11 +37,6 @@ class Task:
         return len(self.dataset.classes)
 
     @property
-    def outputs(self) -> int:
-        """How many numbers the network says of an example."""
-        return self.classes or self.dataset.y.shape[-1]
-
-    @property
     def counts(self) -> np.ndarray | None:
         """How many training examples [classes] each class has."""
         return np.bincount(np.asarray(self.split.train.y), minlength=self.classes) if self.classes else None
@@ -54,28 +48,28 @@ class Task:
         return diagnosis.label_entropy(y) if self.classes else diagnosis.target_variance(y)
 
 
-def prepare(recipe: Recipe, name: str, load: Load) -> Task:
-    """Load, check, split and normalize; raises ValueError, in one line, where ``recipe`` cannot be cooked with it."""
-    dataset = load(name)
-    findings = data.require(dataset, recipe.batch_size)
-    parts = data.split(dataset, seed=recipe.seed)
+def prepare(dataset: data.Dataset, batch_size: int | None, seed: int, folds: int = 1) -> Task:
+    """Check, split and normalize; raises ValueError, in one line, where there is nothing to learn in such batches.
+
+    ``folds`` of cross-validation, 0 for some where examples are few; ``batch_size`` None for all at once.
+    """
+    findings = data.require(dataset, batch_size or 1)
+    parts = data.split(dataset, seed=seed)
     findings += data.check_parts(parts)
     if wrong := [finding.message for finding in findings if finding.severity == "error"]:
         raise ValueError(f"{dataset.name}: {'; '.join(wrong)}: nothing to learn; try another --seed, or more data")
     split, inputs = data.prepare(parts)
     n = len(split.train.x)
-    if n < recipe.batch_size:
-        raise ValueError(
-            f"{dataset.name}: fewer training examples ({n}) than a batch ({recipe.batch_size}); "
-            f"try --batch-size {max(1, n // 4)}"
-        )
+    if n < (batch_size or 1):
+        few = f"{dataset.name}: fewer training examples ({n}) than a batch ({batch_size})"
+        raise ValueError(f"{few}; try --batch-size {max(1, n // 4)}")
     if overlap := split.test.overlap(split.train.x):
         text = f"{overlap} test examples also stand in the training set"
         findings = [*findings, data.Finding("test in training", "warning", text)]
     target = None if dataset.classes else inputs.target
     training = dataclasses.replace(dataset, x=parts.train.x, y=parts.train.y, published_test=0)
-    key, folds = jax.random.key(recipe.seed), folds_for(recipe.folds, split)
-    return Task(dataset, training, split, inputs, target, tuple(findings), key, folds)
+    key, count = jax.random.key(seed), folds_for(folds, split)
+    return Task(dataset, training, split, inputs, target, tuple(findings), key, count)
 
 
 def folds_for(asked: int, split: data.Split) -> int | None:

@@ -288,7 +288,7 @@ def _setup(recipe: RecipeRecord | None, setup: SetupRecord | None) -> Section:
         tables.append(Table("Every value by its path", ("path", "value"), rows, left=2, folded=True))
     if recipe:
         rows = [["data", recipe.data], *_rows_of(recipe.options)]
-        tables.append(Table("Options of the recipe", ("option", "value"), rows, left=2, folded=True))
+        tables.append(Table(f"Options of the {recipe.command}", ("option", "value"), rows, left=2, folded=True))
     return Section("setup", "Set-up", tables=tables, text=setup.text if setup else "")
 
 

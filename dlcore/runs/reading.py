@@ -51,8 +51,12 @@ class Records(NamedTuple):
 
     @property
     def complete(self) -> bool:
-        """Whether the run came to its end."""
-        return self.test is not None
+        """Whether the run did all its steps."""
+        asked = self.recipe
+        tests = asked is None or asked.command == "recipe" or bool(asked.options.get("test"))
+        if tests:
+            return self.test is not None
+        return self.training is not None and self.training.ending != "interrupted"
 
 
 def read(folder: Path) -> Records:

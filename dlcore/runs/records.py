@@ -31,11 +31,12 @@ class StatusRecord(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RecipeRecord(Record):
-    """What was asked for: the data set's name and the options."""
+    """What was asked for: the data set's name, the options, and of which command: recipe, fit or sweep."""
 
     file = "recipe"
     data: str
     options: dict[str, Any]
+    command: str = "recipe"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -19,6 +19,7 @@ ROOMS = {
     "numerics.derivatives": "decorators behind other functions, each of which has a case",
     "classics.units": "mean and size of data, behind every fit, each of which has a case",
     "data": "files and NumPy on the host; tests/data",
+    "deployment": "files, frames and what they mean, around runs that predict; tests/deployment",
     "diagnosis": "arrays in, verdicts for people out; tests/diagnosis",
     "graph": "reads jaxprs and writes text and pictures; tests/test_graph.py",
     "interop": "wraps other libraries' objects; tests/interop/test_optax.py",

@@ -4,9 +4,15 @@ import numpy as np
 
 from dlcore import data
 from dlcore.recipe.task import Task
-from dlcore.runs import DataRecord
+from dlcore.runs import DataRecord, PreprocessingRecord, RunFolder, environment
 
 SHOWN = 12  # images
+
+
+def keep(task: Task, folder: RunFolder) -> None:
+    """The records of the machine, the data and what was done to them."""
+    for record in (environment(), describe(task), PreprocessingRecord(task.inputs)):
+        folder.keep(record)
 
 
 def describe(task: Task) -> DataRecord:

@@ -21,12 +21,12 @@ def evaluate(model: TrainedModel, task: Task) -> TestRecord:
     outputs, right = model.outputs(x), y if task.classes else model.target.inverse(y)
     scores = model.scores(outputs, right)
     answer = model.answer(outputs)
-    shown = _mistakes(task, x, y, answer) if task.classes else Values(right, answer.values)
     return TestRecord(
         opened=opening.time,
         reason=reason,
+        mistakes=_mistakes(task, x, y, answer) if task.classes else None,
+        values=None if task.classes else Values(right, answer.values),
         **scores._asdict(),
-        **{"mistakes" if task.classes else "values": shown},
     )
 
 

@@ -4,19 +4,16 @@ import atexit
 import contextlib
 import importlib.util
 import io
-import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import dlcore
 from dlcore.console import interrupts
 
 REFUSED, FAILED = 2, 1  # exit codes: a wrong input; something that broke on the way
-_NEEDED = ("jinja2", "matplotlib", "orbax", "pandas", "sklearn", "tensorboardX", "tqdm", "tyro")
+_NEEDED = ("jinja2", "matplotlib", "orbax", "pandas", "safetensors", "sklearn", "tensorboardX", "tqdm", "tyro")
 
 
 def main() -> None:
@@ -57,12 +54,19 @@ def _command(words: Sequence[str]) -> Callable[[], str]:
     if missing:
         what = f"needed {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed"
         raise RuntimeError(f"{what}; try pip install 'dlcore-jax[app]'")
-    commands = {"recipe": _recipe(), "report": _report()}
+    commands = _commands()
     if words and words[0] not in commands and not words[0].startswith("-"):
         from dlcore.tree.names import nearest
 
         raise ValueError(f"no command {words[0]!r}; nearest first, there are: {', '.join(nearest(words[0], commands))}")
     return _parsed(commands, words)
+
+
+def _commands() -> dict[str, Callable[..., Any]]:
+    from dlcore.cli import filling, looking, using
+
+    given = (filling.recipe, filling.fit, filling.sweep, using.predict, using.evaluate)
+    return {f.__name__: f for f in (*given, looking.report, looking.new, looking.doctor)}
 
 
 def _parsed(commands: dict[str, Any], words: Sequence[str]) -> Callable[[], str]:
@@ -84,64 +88,3 @@ def _unboxed(box: str) -> str:
     lines = [line.strip("│ ") for line in box.splitlines()]
     said = [line for line in lines if line and line[0] not in "╭╰─"]
     return " ".join(line for line in said if "full helptext" not in line and not line.endswith("--help"))
-
-
-def _recipe() -> Callable[..., Any]:
-    from tyro.conf import OmitArgPrefixes, Positional
-
-    from dlcore.data import TableOptions
-    from dlcore.recipe import Recipe
-
-    default, guessed = Recipe(), TableOptions()
-
-    def recipe(
-        name: Positional[str],
-        /,
-        options: Annotated[Recipe, OmitArgPrefixes] = default,
-        table: Annotated[TableOptions, OmitArgPrefixes] = guessed,
-        out: Path | None = None,
-    ) -> Callable[[], str]:
-        """Check the data, check the network, tune, train, diagnose, open the test set once, report.
-
-        Args:
-            name: A data set by name (digits, iris, wine, breast_cancer, diabetes, mnist, ...) or a table or .npz file.
-            options: What is tried.
-            table: How a table is read; what is not said is guessed.
-            out: The new folder of the run; default runs/NAME-DATE-TIME.
-        """
-        return lambda: _cook(name, options, table, out)
-
-    return recipe
-
-
-def _cook(name: str, options: Any, table: Any, out: Path | None) -> str:
-    import jax
-
-    from dlcore import data, recipe, report
-
-    # one CPU device per core: the trainings of a sweep are spread over them; too late where JAX has started
-    with contextlib.suppress(RuntimeError):
-        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
-    folder = out or Path("runs") / f"{Path(name).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    recipe.run(options, name, folder, lambda source: data.load(source, **vars(table)))
-    return report.summary(folder)
-
-
-def _report() -> Callable[..., Any]:
-    from tyro.conf import Positional
-
-    def report(folder: Positional[Path], /) -> Callable[[], str]:
-        """Draw the figures and the report of a run anew from its saved records, without training.
-
-        Args:
-            folder: The folder of the run.
-        """
-        return lambda: _draw(folder)
-
-    return report
-
-
-def _draw(folder: Path) -> str:
-    from dlcore import report
-
-    return str(report.finish(folder))

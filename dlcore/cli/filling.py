@@ -1,0 +1,94 @@
+"""Commands that train and fill a run folder: recipe, fit, sweep."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import OmitArgPrefixes, Positional
+
+from dlcore.cli.cache import use_cache
+from dlcore.data import TableOptions
+from dlcore.recipe import Recipe, Search, Training
+
+_GUESSED, _RECIPE, _TRAINING, _SEARCH = TableOptions(), Recipe(), Training(), Search()
+_Table = Annotated[TableOptions, OmitArgPrefixes]
+
+
+def recipe(
+    name: Positional[str],
+    /,
+    options: Annotated[Recipe, OmitArgPrefixes] = _RECIPE,
+    table: _Table = _GUESSED,
+    out: Path | None = None,
+    cache: bool = True,
+) -> Callable[[], str]:
+    """Check the data, check the network, tune, train, diagnose, open the test set once, report.
+
+    Args:
+        name: A data set by name (digits, iris, wine, breast_cancer, diabetes, mnist, ...) or a table or .npz file.
+        options: What is tried.
+        table: How a table is read; what is not said is guessed.
+        out: The new folder of the run; default runs/NAME-DATE-TIME.
+        cache: Keep compiled programs for the next run, in the cache folder of the user.
+    """
+    return lambda: _filled("recipe", options, name, table, out, cache)
+
+
+def fit(
+    name: Positional[str],
+    /,
+    options: Annotated[Training, OmitArgPrefixes] = _TRAINING,
+    table: _Table = _GUESSED,
+    out: Path | None = None,
+    cache: bool = True,
+) -> Callable[[], str]:
+    """Train one setup; the model, its learning curves and their verdict are kept, the test set stays sealed.
+
+    Args:
+        name: A data set by name (digits, iris, wine, breast_cancer, diabetes, mnist, ...) or a table or .npz file.
+        options: What is trained.
+        table: How a table is read; what is not said is guessed.
+        out: The new folder of the run; default runs/NAME-DATE-TIME.
+        cache: Keep compiled programs for the next run, in the cache folder of the user.
+    """
+    return lambda: _filled("fit", options, name, table, out, cache)
+
+
+def sweep(
+    name: Positional[str],
+    /,
+    options: Annotated[Search, OmitArgPrefixes] = _SEARCH,
+    table: _Table = _GUESSED,
+    out: Path | None = None,
+    cache: bool = True,
+) -> Callable[[], str]:
+    """Train all setups of a space, with seeds and folds, as rows of one program; the winner is kept as the model.
+
+    Args:
+        name: A data set by name (digits, iris, wine, breast_cancer, diabetes, mnist, ...) or a table or .npz file.
+        options: What is swept.
+        table: How a table is read; what is not said is guessed.
+        out: The new folder of the run; default runs/NAME-DATE-TIME.
+        cache: Keep compiled programs for the next run, in the cache folder of the user.
+    """
+    return lambda: _filled("sweep", options, name, table, out, cache)
+
+
+def _filled(command: str, options: Any, name: str, table: TableOptions, out: Path | None, cache: bool) -> str:
+    import jax
+
+    from dlcore import data, report
+    from dlcore.recipe import cook, search, single
+
+    # one CPU device per core: the trainings of a sweep are spread over them; too late where JAX has started
+    with contextlib.suppress(RuntimeError):
+        jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
+    if cache:
+        use_cache()
+    folder = out or Path("runs") / f"{Path(name).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
+    run = {"recipe": cook.run, "fit": single.run, "sweep": search.run}[command]
+    run(options, name, folder, lambda source: data.load(source, **vars(table)))
+    return report.summary(folder)

@@ -1,0 +1,75 @@
+"""Commands that use what was trained: predict, evaluate."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tyro.conf import Positional
+
+from dlcore.console.numbers import metric, short
+from dlcore.data.files import replace_file
+from dlcore.numerics.errors import needed
+
+_KINDS = (".csv", ".tsv", ".parquet", ".npz")
+
+
+def predict(
+    run: Positional[Path], file: Positional[Path], /, out: Path | None = None, keep: tuple[str, ...] = ()
+) -> Callable[[], str]:
+    """Say what a trained model predicts for new data: classes with their probabilities, or quantities in their units.
+
+    Args:
+        run: The folder of a run, or its folder model/ alone.
+        file: A table with the columns of training, an .npy file or an .npz file with an array x.
+        out: A .csv, .tsv, .parquet or .npz file for the predictions; default: they are printed, as CSV.
+        keep: Columns of the file that stand beside the predictions, such as an identifier.
+    """
+    return lambda: _predict(run, file, out, keep)
+
+
+def evaluate(run: Positional[Path], file: Positional[Path], /) -> Callable[[], str]:
+    """Say how good a trained model is on data with the right answers, beside the best constant prediction.
+
+    Args:
+        run: The folder of a run, or its folder model/ alone.
+        file: A table with the columns of training and its target, or an .npz file with arrays x and y.
+    """
+    return lambda: _evaluate(run, file)
+
+
+def _predict(run: Path, file: Path, out: Path | None, keep: tuple[str, ...]) -> str:
+    from dlcore.deployment import load_model
+
+    if out and out.suffix.lower() not in _KINDS:
+        raise ValueError(needed("--out", f"a name that ends in {', '.join(_KINDS)}", out.name))
+    frame = load_model(run).table(file, keep)
+    if out is None:
+        return frame.to_csv(index=False).rstrip("\n")
+    try:
+        replace_file(out, lambda opened: _write(frame, out.suffix.lower(), opened))
+    except OSError as error:
+        raise ValueError(needed("--out", "a file that can be written", f"{out} ({error.strerror})")) from error
+    return f"{len(frame)} predictions in {out}"
+
+
+def _write(frame: Any, kind: str, file: Any) -> None:
+    import numpy as np
+
+    if kind == ".parquet":
+        frame.to_parquet(file, index=False)
+    elif kind == ".npz":
+        columns = {name: frame[name].to_numpy() for name in frame.columns}
+        np.savez(file, **{name: a.astype(str) if a.dtype == object else a for name, a in columns.items()})
+    else:
+        frame.to_csv(file, index=False, sep="\t" if kind == ".tsv" else ",")
+
+
+def _evaluate(run: Path, file: Path) -> str:
+    from dlcore.deployment import load_model
+
+    found = load_model(run).evaluate(file)
+    rows = [("examples", short(found.n)), ("loss", short(found.loss))]
+    rows += [(name, metric(name, value, found.standard_error.get(name))) for name, value in found.metrics.items()]
+    constant = {name: f"  (constant prediction: {metric(name, value)})" for name, value in found.baseline.items()}
+    width = max(len(name) for name, _ in rows) + 2
+    return "\n".join(f"{name.ljust(width)}{value}{constant.get(name, '')}" for name, value in rows)

@@ -1,0 +1,99 @@
+"""A sweep of somebody's own: a space of setups on a file of theirs, to a study and its winner in a run folder."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+import jax
+
+from dlcore import data
+from dlcore.console.progress import bar
+from dlcore.diagnosis.compilations import count_compilations
+from dlcore.numerics.errors import needed
+from dlcore.recipe.filling import begin, fill
+from dlcore.recipe.setups import space_of
+from dlcore.recipe.single import named, ready
+from dlcore.recipe.steps import look, test
+from dlcore.recipe.steps.keep import keep
+from dlcore.recipe.task import Load, Task
+from dlcore.runs import RecipeRecord, RunFolder, SetupRecord, SweepRecord
+from dlcore.training import Setup
+from dlcore.tuning import Halving, Study, sweep
+from dlcore.tuning.spaces import Space
+
+
+@dataclasses.dataclass(frozen=True)
+class Search:
+    """What is swept; every field is an option of the command line."""
+
+    setup: str | None = None
+    """A setup: a JSON file, a run folder, or module:name in Python; default: a network with 128 hidden units."""
+    set: tuple[str, ...] = ()
+    """Values at paths of the setup: epochs=50 batch_size=None."""
+    grid: tuple[str, ...] = ()
+    """Axes of a grid: optimizer.learning_rate=1e-3,1e-2 penalty.strength=0,1e-4."""
+    sample: tuple[str, ...] = ()
+    """Ranges to draw from, on the scale that the number declares: optimizer.learning_rate=1e-4:1e-1."""
+    n: int = 16
+    """Points that are drawn from the ranges of --sample."""
+    seeds: int = 2
+    """Trainings of every configuration, on each fold."""
+    folds: int = 0
+    """Folds of cross-validation, 1 for none; 0 for 5 where fewer than 1000 examples are there to train with."""
+    halving: bool = False
+    """Let bad configurations leave early, by successive halving."""
+    seed: int = 0
+    """Of the split, the sample and the trainings."""
+    test: bool = False
+    """Open the test set for the winner: once, when nothing is to be chosen any more."""
+
+
+def run(search: Search, name: str, out: Path, load: Load = data.load) -> Path:
+    """Sweep a space on the data set ``name`` in the new folder ``out``, as ``fill`` does; the path of its report."""
+    for field, least in {"n": 1, "seeds": 1, "folds": 0}.items():
+        if getattr(search, field) < least:
+            raise ValueError(needed(field, f"at least {least}", getattr(search, field)))
+    if not search.grid and not search.sample:
+        hint = "--grid optimizer.learning_rate=1e-3,1e-2"
+        raise ValueError(needed("sweep", "something to vary, --grid or --sample", "neither", hint))
+    return fill(out, lambda folder: _run(search, name, load, folder))
+
+
+def _run(search: Search, name: str, load: Load, folder: RunFolder) -> None:
+    """All steps, each with its record."""
+    begin(folder, "data")
+    task, setup = ready(search, load(name), search.folds)
+    space = space_of(setup, search.grid, search.sample, search.n, search.seed)
+    folder.keep(RecipeRecord(task.dataset.name, dataclasses.asdict(search), "sweep"))
+    look.keep(task, folder)
+    begin(folder, "sweep")
+    record, study = _sweep(search, setup, space, task, folder)
+    folder.keep(record)
+    best = study.best
+    folder.keep(SetupRecord(1, best, named(study.best_setup), repr(study.best_setup)))
+    begin(folder, "winner")
+    winner = study.run(best)
+    model = keep(winner, task, folder, time.perf_counter() - record.seconds, True)
+    if search.test:
+        begin(folder, "test")
+        folder.keep(test.evaluate(model, task))
+
+
+def _sweep(search: Search, setup: Setup, space: Space, task: Task, folder: RunFolder) -> tuple[SweepRecord, Study]:
+    """The study, kept below the run folder call by call, and its record."""
+    began, total = time.perf_counter(), len(space) * search.seeds * (task.folds or 1)
+    title = f"Sweep: {len(space)} setups x {search.seeds} seeds" + f" x {task.folds} folds" * bool(task.folds)
+    with bar(title, total, "training") as progress, count_compilations() as compiled:
+        study = sweep(
+            setup,
+            space,
+            task.split,
+            jax.random.fold_in(task.key, 1),
+            seeds=search.seeds,
+            folds=task.folds,
+            halving=Halving() if search.halving else None,
+            folder=folder.path / "study",
+            watch=lambda now: progress.update(now.done),
+        )
+    seconds, plan = time.perf_counter() - began, "; ".join(map(str, study.plans))
+    return SweepRecord("sweep", 1, study.space, study.rows, plan, seconds, compiled.count, task.folds or 1), study

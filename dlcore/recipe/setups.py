@@ -1,0 +1,135 @@
+"""Setups as people give them on a command line: by file, by name, and by the paths of what is to be another value."""
+
+import ast
+import importlib
+import json
+import pathlib
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from dlcore import losses
+from dlcore.data import Dataset
+from dlcore.data.files import explained
+from dlcore.initializers import normal
+from dlcore.layers import mlp
+from dlcore.numerics.errors import needed
+from dlcore.optimizers import Adam
+from dlcore.recipe.options import Recipe
+from dlcore.regularizers import L2
+from dlcore.training import EarlyStopping, Setup
+from dlcore.tree.saved import PACKAGES, from_config
+from dlcore.tuning import assign, grid, sample
+from dlcore.tuning.spaces import Space
+
+
+def outputs_of(dataset: Dataset) -> int:
+    """How many numbers a network says of an example: one for each class, or each quantity."""
+    return len(dataset.classes) or dataset.y.shape[-1]
+
+
+def setup_of(recipe: Recipe, dataset: Dataset) -> Setup:
+    """The setup that ``recipe`` starts from: an MLP with ReLU, Adam and an L2 penalty.
+
+    The last layer starts near zero, so that all classes are equally probable: the first loss is ln c.
+    """
+    return Setup(
+        model=mlp((*recipe.hidden, outputs_of(dataset)), dropout=recipe.dropout, output_init=normal(0.01)),
+        loss=losses.softmax_cross_entropy if dataset.classes else losses.squared_error,
+        optimizer=Adam(),
+        penalty=L2(0.0),
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        stopping=EarlyStopping(recipe.patience),
+    )
+
+
+def setup_from(source: str | None, dataset: Dataset) -> Setup:
+    """The setup of a JSON file, of a run folder, or ``module:name`` in Python; None is the one the recipe starts from.
+
+    A name in Python is a ``Setup``, or a function that makes one of the data set. Raises ValueError, in one line, for
+    anything else.
+    """
+    if source is None:
+        return setup_of(Recipe(), dataset)
+    path = pathlib.Path(source).expanduser()
+    if path.exists() or ":" not in source:
+        return _read(path / "setup.json" if path.is_dir() else path)
+    module, _, name = source.partition(":")
+    found = _imported(module, name)
+    made = found(dataset) if callable(found) and not isinstance(found, Setup) else found
+    if not isinstance(made, Setup):
+        raise ValueError(needed("--setup", "a Setup, or a function that makes one", f"{source}, {type(made).__name__}"))
+    return made
+
+
+def _read(path: pathlib.Path) -> Setup:
+    with explained(path):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(config, dict) and isinstance(config.get("setup"), dict):
+            config = config["setup"]  # the record of a run
+        setup = from_config(config)
+    if not isinstance(setup, Setup):
+        raise ValueError(needed(str(path), "a setup", type(setup).__name__, "dlcore new DATA setup.json"))
+    return setup
+
+
+def _imported(module: str, name: str) -> Any:
+    sys.path.insert(0, "")  # the folder that people stand in, as python -m has it
+    try:
+        return getattr(importlib.import_module(module), name)
+    except Exception as error:  # whatever the file of somebody raises
+        raise ValueError(needed("--setup", "module:name in Python", f"{module}:{name}", f"{error}")) from error
+    finally:
+        sys.path.remove("")
+
+
+def with_values(setup: Setup, settings: Iterable[str]) -> Setup:
+    """``setup`` with every PATH=VALUE; raises ValueError, with the nearest there are, for a path that is none."""
+    return assign(setup, {path: value_of(text) for path, text in map(_parts, settings)})
+
+
+def space_of(setup: Setup, grids: Iterable[str], samples: Iterable[str], n: int, seed: int) -> Space:
+    """The grid of PATH=VALUE,VALUE axes, each of its points with every one of ``n`` samples of PATH=LOW:HIGH axes."""
+    axes = {path: [value_of(one) for one in _listed(text)] for path, text in map(_parts, grids)}
+    ranges = {path: _range(path, text) for path, text in map(_parts, samples)}
+    drawn = sample(ranges, n, seed=seed, setup=setup) if ranges else Space([{}])
+    return Space({**one, **other} for one in grid(axes) for other in drawn)
+
+
+def value_of(text: str) -> Any:
+    """What ``text`` says: a number, True, None, a list in brackets, or a public name such as optimizers.SGD."""
+    room, _, name = text.rpartition(".")
+    if room in PACKAGES:
+        kind = "$type" if name[:1].isupper() else "$function"
+        return from_config({kind: text})
+    try:
+        return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _parts(setting: str) -> tuple[str, str]:
+    path, equals, text = setting.partition("=")
+    if not path or not equals or not text:
+        raise ValueError(needed("a setting", "PATH=VALUE", repr(setting), "optimizer.learning_rate=1e-3"))
+    return path.strip(), text.strip()
+
+
+def _listed(text: str) -> list[str]:
+    """The parts of ``text`` between commas outside of brackets."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        if character == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
+
+
+def _range(path: str, text: str) -> tuple[Any, Any]:
+    low, colon, high = text.partition(":")
+    if not colon:
+        raise ValueError(needed("--sample", "PATH=LOW:HIGH", f"{path}={text}", f"{path}=1e-4:1e-1"))
+    return value_of(low) if low else None, value_of(high) if high else None
