@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -12,14 +13,16 @@ from dlcore.diagnosis.compilations import count_compilations
 from dlcore.numerics.errors import needed
 from dlcore.recipe.filling import begin, fill
 from dlcore.recipe.setups import space_of
-from dlcore.recipe.single import named, ready
+from dlcore.recipe.single import named, ready, refusing
 from dlcore.recipe.steps import look, test
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Load, Task
 from dlcore.runs import RecipeRecord, RunFolder, SetupRecord, SweepRecord
-from dlcore.training import Setup
+from dlcore.training import Setup, arrays
+from dlcore.tree.fields import is_code
+from dlcore.tree.saved import public_name
 from dlcore.tuning import Halving, Study, sweep
-from dlcore.tuning.spaces import Space
+from dlcore.tuning.spaces import Space, setups_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +67,8 @@ def _run(search: Search, name: str, load: Load, folder: RunFolder) -> None:
     begin(folder, "data")
     task, setup = ready(search, load(name), search.folds)
     space = space_of(setup, search.grid, search.sample, search.n, search.seed)
+    with refusing():
+        setups_of(setup, space, arrays(task.split))
     folder.keep(RecipeRecord(task.dataset.name, dataclasses.asdict(search), "sweep"))
     look.keep(task, folder)
     begin(folder, "sweep")
@@ -96,4 +101,12 @@ def _sweep(search: Search, setup: Setup, space: Space, task: Task, folder: RunFo
             watch=lambda now: progress.update(now.done),
         )
     seconds, plan = time.perf_counter() - began, "; ".join(map(str, study.plans))
-    return SweepRecord("sweep", 1, study.space, study.rows, plan, seconds, compiled.count, task.folds or 1), study
+    space = tuple({path: _told(value) for path, value in one.items()} for one in study.space)
+    return SweepRecord("sweep", 1, space, study.rows, plan, seconds, compiled.count, task.folds or 1), study
+
+
+def _told(value: Any) -> Any:
+    """A value of an axis as a record has it: numbers and words as they are, functions and rules by their names."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return public_name(value).rpartition(".")[2] if is_code(value) else repr(value)

@@ -17,7 +17,9 @@ from dlcore.numerics.errors import needed
 from dlcore.optimizers import Adam
 from dlcore.recipe.options import Recipe
 from dlcore.regularizers import L2
+from dlcore.runs import one_line
 from dlcore.training import EarlyStopping, Setup
+from dlcore.tree.names import nearest
 from dlcore.tree.saved import PACKAGES, from_config
 from dlcore.tuning import assign, grid, sample
 from dlcore.tuning.spaces import Space
@@ -79,7 +81,7 @@ def _imported(module: str, name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), name)
     except Exception as error:  # whatever the file of somebody raises
-        raise ValueError(needed("--setup", "module:name in Python", f"{module}:{name}", f"{error}")) from error
+        raise ValueError(needed("--setup", "module:name in Python", f"{module}:{name} ({one_line(error)})")) from error
     finally:
         sys.path.remove("")
 
@@ -101,12 +103,19 @@ def value_of(text: str) -> Any:
     """What ``text`` says: a number, True, None, a list in brackets, or a public name such as optimizers.SGD."""
     room, _, name = text.rpartition(".")
     if room in PACKAGES:
-        kind = "$type" if name[:1].isupper() else "$function"
-        return from_config({kind: text})
+        return _public(room, name)
     try:
         return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))
     except (ValueError, SyntaxError):
         return text
+
+
+def _public(room: str, name: str) -> Any:
+    """What is public in a room: a function, or what a class makes without arguments."""
+    there = importlib.import_module(f"dlcore.{room}").__all__
+    if name not in there:
+        raise ValueError(f"no {room}.{name}; nearest first, there are: {', '.join(nearest(name, there)[:12])}")
+    return from_config({"$type" if name[:1].isupper() else "$function": f"{room}.{name}"})
 
 
 def _parts(setting: str) -> tuple[str, str]:

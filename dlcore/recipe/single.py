@@ -1,7 +1,9 @@
 """One training of one setup, from a file of somebody's to a model in a run folder."""
 
+import contextlib
 import dataclasses
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from dlcore.recipe.setups import setup_from, with_values
 from dlcore.recipe.steps import look, test
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Load, Task, prepare
-from dlcore.runs import RecipeRecord, RunFolder, SetupRecord
+from dlcore.runs import RecipeRecord, RunFolder, SetupRecord, one_line
 from dlcore.training import Progress, Run, Setup, arrays, check_setup, fit
 from dlcore.tree.saved import to_config
 
@@ -63,12 +65,27 @@ def ready(training: Any, dataset: data.Dataset, folds: int = 1) -> tuple[Task, S
     setup = with_values(setup_from(training.setup, dataset), training.set)
     task = prepare(dataset, setup.batch_size, training.seed, folds)
     named(setup)
+    with refusing():
+        return _fitting(setup, task)
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """A TypeError of the checks is about what was asked for as much as a ValueError is."""
+    try:
+        yield
+    except TypeError as error:
+        raise ValueError(one_line(error).removeprefix("TypeError: ")) from error
+
+
+def _fitting(setup: Setup, task: Task) -> tuple[Task, Setup]:
+    """Raises ValueError or TypeError unless the setup takes rows or, where there are any, images."""
     try:
         check_setup(setup, arrays(task.split))
     except ValueError:
-        if not dataset.image_shape:
+        if not task.dataset.image_shape:
             raise
-        task = dataclasses.replace(task, split=_folded(task.split, dataset.image_shape))
+        task = dataclasses.replace(task, split=_folded(task.split, task.dataset.image_shape))
         check_setup(setup, arrays(task.split))
     return task, setup
 

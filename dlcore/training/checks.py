@@ -98,6 +98,17 @@ def _check_model(model):
     if isinstance(model, type) or not (hasattr(model, "init") and hasattr(model, "apply")):
         got = getattr(model, "__name__", type(model).__name__)
         raise TypeError(needed("model", "a layer", got, "sequential(Dense(64), relu, Dense(10))"))
+    _check_layers("model", model)
+
+
+def _check_layers(path, model):
+    """What stands among the layers, put there by its path, is a layer too."""
+    layers = getattr(model, "layers", ())
+    for i, layer in enumerate(layers if isinstance(layers, tuple) else ()):
+        if not hasattr(layer, "apply"):
+            got, place = getattr(layer, "__name__", repr(layer)), f"{path}.layers[{i}]"
+            raise TypeError(needed(place, "a layer", got, f"{place}.function for an activation, or Activation({got})"))
+        _check_layers(f"{path}.layers[{i}]", layer)
 
 
 def _check_optimizer(optimizer):

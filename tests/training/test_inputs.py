@@ -12,7 +12,7 @@ from flax import nnx
 
 from dlcore.activations import relu
 from dlcore.data import Examples, Split, train_validation
-from dlcore.layers import Dense, Layer, sequential
+from dlcore.layers import Dense, Layer, Sequential, sequential
 from dlcore.losses import sigmoid_binary_cross_entropy, softmax_cross_entropy, squared_error
 from dlcore.optimizers import (
     SGD,
@@ -60,6 +60,7 @@ def with_x(value):
         ({"model": nn.Dense(3)}, DATA, TypeError, "try interop.flax.from_linen"),
         ({"model": nnx.Linear(4, 3, rngs=nnx.Rngs(0))}, DATA, TypeError, "try interop.flax.from_nnx"),
         ({"model": relu}, DATA, TypeError, "model: needed a layer, got relu; try sequential"),
+        ({"model": Sequential((Dense(3), relu))}, DATA, TypeError, r"model.layers\[1\]: needed a layer, got relu; try"),
         ({"model": sequential(relu)}, DATA, ValueError, "model: needed a layer with parameters, got none"),
         ({"loss": "mse"}, DATA, TypeError, "loss: needed a function, got 'mse'; try losses.squared_error"),
         ({"loss": lambda o, y: softmax_cross_entropy(o, y).mean()}, DATA, ValueError, "loss: needed one value per"),
