@@ -47,6 +47,15 @@ def log1p(x):
     return jnp.where(low, jnp.log(jnp.where(low, 1 + x, 1)), jnp.log1p(jnp.where(low, 0, x)))
 
 
+@elementwise
+@with_derivative(lambda p: 1 / p / (1 - p))
+def log_odds(p):
+    r"""$\ln p / (1 - p)$, next to 1/2, where it is 0, of a difference that is exact."""
+    near = jnp.abs(p - 0.5) < 0.25
+    u = jnp.where(near, p, 0.5)
+    return jnp.where(near, log1p((2 * u - 1) / (1 - u)), jnp.log(p) - log1p(-p))
+
+
 def _tanh_slope(s) -> Array:
     return sech2(s)
 
