@@ -65,10 +65,10 @@ def _of_yes_jvp(primals, tangents):
     (s, gamma), (ds, dgamma) = primals, tangents
     q, at_least = sigmoid(-s), jnp.maximum(s, -1000)  # at minus infinity 0 times infinity, which is 0
     slope = -missed(s, gamma) * (gamma * sigmoid(s) * softplus(-at_least) + q)
-    return of_yes(s, gamma), slope * ds - missed(s, gamma) * both_logs(s) * dgamma
+    return of_yes(s, gamma), slope * ds - missed(s, gamma) * _both_logs(s) * dgamma
 
 
-def both_logs(s: Array) -> Array:
+def _both_logs(s):
     r"""$\ln \sigma(s) \ln \sigma(-s)$, in the tails $|s| e^{-|s|}$: a normal number also where $e^{-|s|}$ is none."""
     x = jnp.abs(s)
     far = x > 60
