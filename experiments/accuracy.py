@@ -37,6 +37,13 @@ of a class whose share is near 1; the cross entropies, which know the gradient, 
 the difference of two others is rounded before its exponential, which costs softmax, log_softmax and the cross entropy
 with distributions up to half its size in ulp more; not the one with indices.
 
+What cannot be mended by a formula: next to a zero of its own, the gradient at a label between 0 and 1, a log density,
+a likelihood or an entropy is the difference of two numbers almost alike; what is lost there is less than what half an
+ulp of the arguments moves, and to keep it exponentials and logarithms would have to have twice the digits. The
+derivative by the smoothing is the sum of those by the labels, each right to its last bits, of which for logits almost
+alike only a difference is left. Shares below the smallest normal number are 0 to XLA on CPU: where all others of a row
+are hardly above it, the logarithm of the largest share and the gradient of softmax lack them.
+
 What these digits cost, in float32 on a CPU with two cores, where it is more than 5 % of the time of jax.nn or Optax
 (`python -m experiments.benchmarks.elementwise`, 10^4 to 10^6 numbers, in classes of 10): tanh with its gradient 1.1
 to 1.6 times the time, for an exponential in the tail, sigmoid, silu and gelu 1.0 to 1.2; log_softmax 1.6 to 2.1 and
