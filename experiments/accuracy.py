@@ -103,7 +103,8 @@ def derivative(f, place):
     """Of ``f`` by the argument at ``place``, with twice as many digits until twenty stay; ``f`` itself for None."""
 
     def slope(*at):
-        order, digits, found = tuple(int(i == place) for i in range(len(at))), DIGITS, None
+        order, digits = tuple(int(i == place) for i in range(len(at))), DIGITS
+        found: Any = None
         while digits <= MOST_DIGITS:
             with mpmath.workdps(digits):
                 before, found = found, mp.diff(f, at, order)
