@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from dlcore.activations import sigmoid, softplus
 from dlcore.numerics.exact import two_product, two_sum
 from dlcore.numerics.formats import Array
-from dlcore.numerics.functions import exp_below, log1p, log_odds
+from dlcore.numerics.functions import exp_below, finite, log1p, log_odds
 
 
 @jax.custom_jvp
@@ -46,7 +46,7 @@ def of_logit(s: Array, y: Array) -> Array:
 def _of_logit_jvp(primals, tangents):
     r"""$(1 - y) \sigma(s) - y \sigma(-s)$; by the label -s, which is all that is left of two logarithms."""
     (s, y), (ds, dy) = primals, tangents
-    return of_logit(s, y), ((1 - y) * sigmoid(s) - y * sigmoid(-s)) * ds - s * dy
+    return of_logit(s, y), ((1 - y) * sigmoid(s) - y * sigmoid(-s)) * ds - finite(s) * dy
 
 
 def part(y: Array, losses: Array) -> Array:

@@ -119,6 +119,13 @@ def absolute(x):
 
 
 @elementwise
+def finite(x):
+    r"""x, with the largest numbers for $\pm\infty$: 0 times it is 0, what it should be for a tangent of 0."""
+    limits = jnp.finfo(x.dtype)
+    return jnp.clip(x, limits.min, limits.max)
+
+
+@elementwise
 def root(x):
     r"""$\sqrt x$ with the derivative 0 at 0, where it is infinite: what does not move there need not be NaN."""
     dead = x == 0

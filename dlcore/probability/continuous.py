@@ -9,7 +9,7 @@ import numpy as np
 from jax.core import Tracer
 
 from dlcore.numerics.formats import Array, Scalar
-from dlcore.numerics.functions import absolute, decay, log1p, polynomial
+from dlcore.numerics.functions import absolute, decay, finite, log1p, polynomial
 from dlcore.numerics.ranges import POSITIVE
 from dlcore.probability.arguments import location_scale, over_arrays
 from dlcore.probability.normal import standardize
@@ -81,9 +81,7 @@ def _logcdf(x, mean, scale):
 def _logcdf_jvp(at, tangents):
     x, mean, scale = at
     dx, dmean, dscale = tangents
-    limits = jnp.finfo(x.dtype)
-    z = jnp.clip((x - mean) / scale, limits.min, limits.max)
-    below = (dx - dmean - z * dscale) / scale
+    below = (dx - dmean - finite((x - mean) / scale) * dscale) / scale
     return _logcdf(*at), jnp.where(x < mean, below, _cdf_moved(at, tangents) / (1 - _tail(*at)))
 
 
@@ -97,7 +95,7 @@ def _logpdf_jvp(at, tangents):
     (x, mean, scale), (dx, dmean, dscale) = at, tangents
     z, r = standardize(x, mean, scale)
     rest = jax.lax.stop_gradient(jnp.where(jnp.abs(z) < FAR, jnp.sign(z) * r, 0))
-    return _logpdf(*at), (((absolute(z) - 1) + rest) * dscale - jnp.sign(x - mean) * (dx - dmean)) / scale
+    return _logpdf(*at), (((finite(absolute(z)) - 1) + rest) * dscale - jnp.sign(x - mean) * (dx - dmean)) / scale
 
 
 @over_arrays(scale=POSITIVE)

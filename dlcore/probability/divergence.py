@@ -15,7 +15,7 @@ from jax.scipy.linalg import solve_triangular
 from dlcore.numerics.derivatives import with_derivative
 from dlcore.numerics.errors import check_same_shape, needed
 from dlcore.numerics.formats import Array, Scalar, compiled, lifted
-from dlcore.numerics.functions import exp_below, expm1_below, log1p, log_odds
+from dlcore.numerics.functions import exp_below, expm1_below, finite, log1p, log_odds
 from dlcore.numerics.gaussian import HALF_LOG_TWO_PI
 from dlcore.numerics.matrices import cholesky, solve_lower
 from dlcore.numerics.ranges import DISTRIBUTION, POSITIVE, SHARE
@@ -142,7 +142,7 @@ def _laplace_kl_jvp(primals, tangents):
     near, out = exp_minus_line(-u), expm1_below(-u)
     by_offset = jnp.where(offset < 0, out, -out) / c
     by_b = jnp.where(u < 1, ((b - c) / b + (near + u * out)) / c, (1 + u) * exp_below(-u) / c - 1 / b)
-    by_c = ((c - b) / c - _excess(offset, b, c)) / c
+    by_c = finite(((c - b) / c - _excess(offset, b, c)) / c)
     return _laplace_kl(*primals), by_offset * doffset + by_b * db + by_c * dc
 
 

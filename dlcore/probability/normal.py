@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from dlcore.numerics.derivatives import with_derivative
 from dlcore.numerics.exact import halves, two_sum
 from dlcore.numerics.formats import Array, Scalar, bits
-from dlcore.numerics.functions import log1p, polynomial
+from dlcore.numerics.functions import finite, log1p, polynomial
 from dlcore.numerics.gaussian import FAR, HALF_LOG_TWO_PI, ROOT_TWO_PI, bell, tail
 from dlcore.numerics.ranges import POSITIVE
 from dlcore.probability.arguments import location_scale, over_arrays
@@ -125,10 +125,9 @@ def _hazard_jvp(at, tangents):
 
 
 def _moved(at, tangents):
-    """The change of z = (x - mean) / std; where z is infinite, 0 times it is 0."""
+    """The change of z = (x - mean) / std."""
     (x, mean, std), (dx, dmean, dstd) = at, tangents
-    limits = jnp.finfo(x.dtype)
-    return (dx - dmean - jnp.clip((x - mean) / std, limits.min, limits.max) * dstd) / std
+    return (dx - dmean - finite((x - mean) / std) * dstd) / std
 
 
 @with_derivative(lambda z: z)
@@ -147,7 +146,8 @@ def _logpdf_jvp(at, tangents):
     (x, mean, std), (dx, dmean, dstd) = at, tangents
     z, r = standardize(x, mean, std)
     rest = jax.lax.stop_gradient(jnp.where(jnp.abs(z) < FAR, r, 0))
-    return _logpdf(*at), -z / std * (dx - dmean) + ((z - 1) + rest) / std * ((z + 1) + rest) * dstd
+    by_std = ((z - 1) + rest) / std * ((z + 1) + rest)
+    return _logpdf(*at), -finite(z / std) * (dx - dmean) + finite(by_std) * dstd
 
 
 @over_arrays(std=POSITIVE)

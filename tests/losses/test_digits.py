@@ -72,3 +72,12 @@ def test_gaussian_nll_where_the_square_is_no_number():
     value, slope = jax.jit(jax.value_and_grad(lambda r: losses.gaussian_nll(r, jnp.zeros_like(r), v).sum()))(r)
     np.testing.assert_allclose(value, 2 * 7e19**2 / 200, rtol=1e-6)
     np.testing.assert_allclose(slope, r / 100, rtol=1e-6)
+
+
+@pytest.mark.parametrize("f", [losses.sigmoid_binary_cross_entropy, losses.focal])
+def test_both_modes_agree_at_infinite_logits(f):
+    """By the label the derivative is infinite there, and 0 times it has to be 0."""
+    s, y = jnp.asarray([-jnp.inf, jnp.inf, -1e30, 1e30]), jnp.ones(4)
+    forward = jax.jit(lambda s: jax.jvp(lambda s: f(s, y), (s,), (jnp.ones(4),))[1])(s)
+    np.testing.assert_array_equal(forward, [-1, 0, -1, 0])
+    np.testing.assert_array_equal(jax.grad(lambda s: f(s, y).sum())(s), forward)

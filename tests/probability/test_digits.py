@@ -85,3 +85,13 @@ def test_divergences_where_a_square_or_a_ratio_is_no_number():
         )
         np.testing.assert_allclose(value, 2e38, rtol=1e-6)
         np.testing.assert_allclose(slopes[:2], [2, -10], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", BY_SCALE)
+def test_both_modes_agree_where_the_argument_or_its_square_is_infinite(name):
+    f, x = getattr(pr, name), jnp.asarray([-jnp.inf, jnp.inf, -3e38, 3e38], jnp.float32)
+    given, one = (x, jnp.full(4, 0.3, jnp.float32), jnp.full(4, 1.7, jnp.float32)), jnp.ones(4, jnp.float32)
+    forward = [jax.jvp(f, given, tuple(jnp.full_like(one, i == j) for j in range(3)))[1] for i in range(3)]
+    reverse = jax.grad(lambda *at: f(*at).sum(), (0, 1, 2))(*given)
+    assert not np.isnan(forward).any()
+    np.testing.assert_allclose(forward, reverse, rtol=1e-6)
