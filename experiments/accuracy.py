@@ -32,11 +32,6 @@ POINTS, DIGITS, MOST_DIGITS, VALUE_TARGET, DERIVATIVE_TARGET = 1000, 50, 1600, 4
 ZEROS = (0.75179, 1.27846)  # of the derivatives of gelu and silu, at negative arguments
 FORMATS = (np.float32, np.float64)
 NOTES = """\
-softmax' and log_softmax' subtract the mean of the incoming gradient weighted by the shares, which all but equals that
-of a class whose share is near 1; the cross entropies, which know the gradient, keep the digits. Logits beside 0 here:
-the difference of two others is rounded before its exponential, which costs softmax, log_softmax and the cross entropy
-with distributions up to half its size in ulp more; not the one with indices.
-
 What cannot be mended by a formula: next to a zero of its own, the gradient at a label between 0 and 1, a log density,
 a likelihood or an entropy is the difference of two numbers almost alike; what is lost there is less than what half an
 ulp of the arguments moves, and to keep it exponentials and logarithms would have to have twice the digits. The
