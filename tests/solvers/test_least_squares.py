@@ -206,6 +206,12 @@ def test_a_step_that_nothing_came_of_is_not_taken(method):
     np.testing.assert_allclose([s.value, *s.history.value[:2]], np.arctan(3) ** 2 / 2, rtol=1e-15)
 
 
+def test_levenbergs_damping_grows_the_faster_the_more_often_a_step_is_rejected():
+    """By 2, 4, 8, … (Nielsen 1999, eq. 2.5): to about 10^8 times the first λ, where |atan x| falls, after 7 of them."""
+    s = least_squares(Levenberg(1e-8, max_steps=1), jnp.arctan, jnp.array([3.0]))
+    assert s.evaluations.function == 1 + 7 + 1
+
+
 def test_failures_are_data_and_bad_input_an_error():
     """A status, never an endless loop; an error before compilation."""
     none = least_squares(LevenbergMarquardt(max_steps=0), decay, jnp.ones(3), args=(T, Y))
