@@ -37,6 +37,11 @@ def test_formulas(penalty, expected):
     np.testing.assert_allclose(jax.jit(lambda p: p(PARAMS))(penalty), expected, rtol=1e-14)
 
 
+def test_a_penalty_of_two_is_as_strong_as_each_alone():
+    np.testing.assert_allclose(ElasticNet()(PARAMS), L1()(PARAMS) + L2()(PARAMS), rtol=1e-14)
+    assert 3 <= MaxNorm().maximum <= 4  # Stanford CS231n, neural networks 2: typical values are on orders of 3 or 4
+
+
 def test_leaves_are_chosen_by_names_too():
     """As everywhere: by a function, by names, or by all but these."""
     for where, expected in (

@@ -70,6 +70,7 @@ def test_the_lectures_numbers():
     np.testing.assert_allclose(InverseTime(0.1, 1.0)(jnp.arange(4)), [0.1, 0.05, 0.033, 0.025], atol=5e-4)
     np.testing.assert_allclose(InverseTime(0.1)(jnp.arange(3)), [0.1, 0.1 / 1.1, 0.1 / 1.2], rtol=1e-15)
     np.testing.assert_allclose(StepDecay(0.8, 0.25, 2)(jnp.arange(5)), [0.8, 0.8, 0.6, 0.6, 0.45], rtol=1e-15)
+    np.testing.assert_allclose(StepDecay(0.8)(jnp.array([0, 9, 10, 20])), [0.8, 0.8, 0.4, 0.2], rtol=1e-15)  # a half
     np.testing.assert_allclose(InverseSqrt(0.1, 0.5)(jnp.array([0, 1, 4, 25])), [0.05, 0.05, 0.025, 0.01], rtol=1e-15)
     np.testing.assert_allclose(NaturalExponential(0.1, 0.5)(2), 0.1 / math.e, rtol=1e-15)
 

@@ -5,6 +5,7 @@ import math
 import jax.numpy as jnp
 
 from dlcore.numerics.derivatives import with_curvature, with_derivative, with_rule
+from dlcore.numerics.exact import two_sum
 from dlcore.numerics.formats import Array, bits, elementwise
 from dlcore.numerics.functions import exp_below, expm1_below, polynomial, sech2, tanh
 
@@ -48,8 +49,9 @@ def tanh_grad(s):
 @elementwise
 @with_derivative(lambda s: sigmoid(s))
 def softplus(s):
-    r"""$\ln(1 + e^s) = \max(s, 0) + \ln(1 + e^{-|s|})$."""
-    return jnp.maximum(s, 0) + jnp.log1p(exp_below(-jnp.abs(s)))
+    r"""$\ln(1 + e^s) = \max(s, 0) + \ln(1 + e^{-|s|})$, the rounding error of the sum made good."""
+    one_more, rest = two_sum(exp_below(-jnp.abs(s)), jnp.ones_like(s))
+    return jnp.maximum(s, 0) + (jnp.log(one_more) + rest / one_more)
 
 
 def softplus_grad(s):

@@ -6,9 +6,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.activations import relu, softplus
+from dlcore.activations import relu
 from dlcore.losses import cross_entropy
-from dlcore.losses.binary import of_probability, of_yes
+from dlcore.losses.binary import of_logit, of_probability, of_yes, part
 from dlcore.losses.labels import are_indices, distributions, is_class, side, yes_or_no
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array, Scalar, at_least_f32, in_dtype_of, lifted
@@ -33,8 +33,7 @@ def sigmoid_binary_cross_entropy(logits: Array, labels: Array) -> Array:
     >>> print(sigmoid_binary_cross_entropy(jnp.array([0.0, 30.0]), jnp.array([1, 0])).round(4))
     [ 0.6931 30.    ]
     """
-    y = yes_or_no(logits, labels)
-    return _part(y, softplus(-logits)) + _part(1 - y, softplus(logits))
+    return of_logit(logits, yes_or_no(logits, labels))
 
 
 def focal(logits: Array, labels: Array, gamma: Scalar = 2.0, alpha: Scalar | None = None) -> Array:
@@ -51,7 +50,7 @@ def focal(logits: Array, labels: Array, gamma: Scalar = 2.0, alpha: Scalar | Non
 @lifted(gamma=NOT_NEGATIVE, alpha=SHARE, beta=SHARE)
 def _focal(logits, labels, gamma, alpha, beta):
     y, gamma = yes_or_no(logits, labels), jnp.asarray(gamma, logits.dtype)
-    return _part(y, alpha * of_yes(logits, gamma)) + _part(1 - y, beta * of_yes(-logits, gamma))
+    return part(y, alpha * of_yes(logits, gamma)) + part(1 - y, beta * of_yes(-logits, gamma))
 
 
 def categorical_cross_entropy(
@@ -125,11 +124,6 @@ def multiclass_hinge(scores: Array, labels: Array, margin: Scalar = 1.0) -> Arra
     y = distributions(scores, labels)
     own = jnp.sum(y * scores, axis=-1, keepdims=True)
     return jnp.sum((1 - y) * relu(scores - own + margin), axis=-1)
-
-
-def _part(y, losses):
-    """y times losses; what does not count may be infinite."""
-    return y * jnp.where((y == 0) & jnp.isinf(losses), 0, losses)
 
 
 def _smoothing(predictions, a):

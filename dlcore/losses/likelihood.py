@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlcore.losses.classification import categorical_cross_entropy
-from dlcore.losses.regression import absolute_error, factored_error, squared_error
+from dlcore.losses.regression import absolute_error, factored_error, squared_error_over
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array, Scalar, at_least_f32, in_dtype_of, lifted
 from dlcore.numerics.matrices import cholesky
@@ -19,13 +19,13 @@ def gaussian_nll(means: Array, targets: Array, variance: Scalar = 1.0) -> Array:
     ``variance`` $\sigma^2$ is a number. Raises ValueError where it is not positive.
     """
     variance = _number("variance", means, variance)
-    return _weighed(means, targets, squared_error, 2 * variance, _log(2 * math.pi * variance) / 2)
+    return _normal(means, targets, 2 * variance, _log(2 * math.pi * variance) / 2)
 
 
 def laplace_nll(medians: Array, targets: Array, scale: Scalar = 1.0) -> Array:
     r"""$k \ln 2b + \|y - \hat y\|_1 / b$: medians [..., k], targets [..., k] -> [...]; ``scale`` $b$ is a number."""
     scale = _number("scale", medians, scale)
-    return _weighed(medians, targets, absolute_error, scale, _log(2 * scale))
+    return _laplace(medians, targets, scale, _log(2 * scale))
 
 
 def multivariate_gaussian_nll(means: Array, targets: Array, covariance: Array) -> Array:
@@ -47,9 +47,14 @@ def categorical_nll(probabilities: Array, labels: Array) -> Array:
     return categorical_cross_entropy(probabilities, labels)
 
 
-@lifted("error")
-def _weighed(means, targets, error, width, constant):
-    return means.shape[-1] * constant + error(means, targets) / width
+@lifted()
+def _normal(means, targets, width, constant):
+    return means.shape[-1] * constant + squared_error_over(means, targets, width)
+
+
+@lifted()
+def _laplace(medians, targets, scale, constant):
+    return medians.shape[-1] * constant + absolute_error(medians, targets) / scale
 
 
 def _number(name, means, value):

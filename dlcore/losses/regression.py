@@ -19,6 +19,13 @@ def squared_error(predictions: Array, targets: Array) -> Array:
 
 
 @lifted()
+def squared_error_over(predictions: Array, targets: Array, width: Scalar) -> Array:
+    r"""$\|y - \hat y\|_2^2 / w$, also where the square alone is too large for the type."""
+    r = _error(predictions, targets)
+    return jnp.sum(r * (r / width), axis=-1)
+
+
+@lifted()
 def absolute_error(predictions: Array, targets: Array) -> Array:
     r"""$\|y - \hat y\|_1$; its expectation is least at the median of $y$. Derivative 0 where it is 0."""
     return jnp.sum(absolute(_error(predictions, targets)), axis=-1)

@@ -11,7 +11,10 @@ from dlcore.numerics.formats import Array, bits
 
 
 def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
-    """(s, e) with s the rounded sum and s + e = a + b exactly. Elementwise. Knuth 1969; Ogita et al. 2005, alg. 3.1."""
+    """(s, e) with s the rounded sum and s + e = a + b exactly. Elementwise. Knuth 1969; Ogita et al. 2005, alg. 3.1.
+
+    A constant that the compiler knows has to be ``b``: XLA makes x of (x + 1) - 1, and e is lost.
+    """
     s = a + b
     z = s - a
     return s, (a - (s - z)) + (b - z)

@@ -47,6 +47,15 @@ def log1p(x):
     return jnp.where(low, jnp.log(jnp.where(low, 1 + x, 1)), jnp.log1p(jnp.where(low, 0, x)))
 
 
+@elementwise
+@with_derivative(lambda p: 1 / p / (1 - p))
+def log_odds(p):
+    r"""$\ln p / (1 - p)$, next to 1/2, where it is 0, of a difference that is exact."""
+    near = jnp.abs(p - 0.5) < 0.25
+    u = jnp.where(near, p, 0.5)
+    return jnp.where(near, log1p((2 * u - 1) / (1 - u)), jnp.log(p) - log1p(-p))
+
+
 def _tanh_slope(s) -> Array:
     return sech2(s)
 
@@ -107,6 +116,13 @@ def _exp_parts(x, lift):
 def absolute(x):
     r"""$|x|$ with the derivative 0 at 0, where JAX takes 1: what is 0 would not stay it."""
     return jnp.abs(x)
+
+
+@elementwise
+def finite(x):
+    r"""x, with the largest numbers for $\pm\infty$: 0 times it is 0, what it should be for a tangent of 0."""
+    limits = jnp.finfo(x.dtype)
+    return jnp.clip(x, limits.min, limits.max)
 
 
 @elementwise

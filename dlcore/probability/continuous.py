@@ -1,6 +1,7 @@
 r"""The Laplace distribution $L(\mu, b)$ and the uniform distribution $U(a, b)$."""
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +9,7 @@ import numpy as np
 from jax.core import Tracer
 
 from dlcore.numerics.formats import Array, Scalar
-from dlcore.numerics.functions import absolute, log1p
+from dlcore.numerics.functions import absolute, decay, finite, log1p, polynomial
 from dlcore.numerics.ranges import POSITIVE
 from dlcore.probability.arguments import location_scale, over_arrays
 from dlcore.probability.normal import standardize
@@ -17,74 +18,96 @@ LOG_TWO = 0.6931471805599453
 FAR = 800.0  # e^(-|z|) is 0 beyond, in float32 and in float64
 
 
-def _decay(x, mean, scale):
-    """e^(-|x - mean| / scale), the rounding error of the exponent made good."""
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _decays(p, m, x, mean, scale):
+    r"""$\frac12 p(q) e^{-q} / b^m$ with $q = |x - \mu| / b$: all derivatives of the density are such.
+
+    ``p`` are the coefficients of a polynomial from the lowest power. The rounding error of q is made good.
+    """
     z, rest = standardize(x, mean, scale)
-    q = jnp.abs(z)
-    p = jnp.exp(-jnp.minimum(q, FAR))
-    return p - p * jnp.where(q < FAR, jnp.where(z < 0, -rest, rest), 0)
+    q, near = jnp.minimum(jnp.abs(z), FAR), jnp.abs(z) < FAR
+    rest = jnp.where(near, jnp.where(z < 0, -rest, rest), 0)
+    w = (polynomial(q, p) + polynomial(q, _derivative(p)) * rest) / 2
+    w = functools.reduce(lambda w, _: w / scale, range(m), w)
+    e, again = decay(q)
+    return jnp.where(near | jnp.isnan(z), e * (w - w * rest) * again, 0)
 
 
-@jax.custom_jvp
-def _pdf(x, mean, scale):
-    return _decay(x, mean, scale) / (2 * scale)
-
-
-@_pdf.defjvp
-def _pdf_jvp(at, tangents):
-    x, mean, scale = at
+@_decays.defjvp
+def _decays_jvp(p, m, at, tangents):
     dx, dmean, dscale = tangents
-    p = _pdf(*at)
-    q = jnp.minimum(jnp.abs((x - mean) / scale), FAR)
-    return p, p / scale * (-jnp.sign(x - mean) * (dx - dmean) + (q - 1) * dscale)
+    slope = _sum(_derivative(p), [-c for c in p])
+    by_x = jnp.sign(at[0] - at[1]) * _decays(slope, m + 1, *at)
+    by_scale = -_decays(_sum((0, *slope), [m * c for c in p]), m + 1, *at)
+    return _decays(p, m, *at), by_x * (dx - dmean) + by_scale * dscale
+
+
+def _derivative(p):
+    return tuple(k * c for k, c in enumerate(p))[1:] or (0,)
+
+
+def _sum(p, q):
+    return tuple(a + b for a, b in itertools.zip_longest(p, q, fillvalue=0))
+
+
+def _tail(x, mean, scale):
+    r"""$\frac12 e^{-|z|}$."""
+    return _decays((1,), 0, x, mean, scale)
 
 
 @jax.custom_jvp
 def _cdf(x, mean, scale):
-    tail = _decay(x, mean, scale) / 2
+    tail = _tail(x, mean, scale)
     return jnp.where(x < mean, tail, 1 - tail)
 
 
 @_cdf.defjvp
 def _cdf_jvp(at, tangents):
-    x, mean, scale = at
+    return _cdf(*at), _cdf_moved(at, tangents)
+
+
+def _cdf_moved(at, tangents):
     dx, dmean, dscale = tangents
-    z = jnp.clip((x - mean) / scale, -FAR, FAR)
-    return _cdf(*at), _pdf(*at) * (dx - dmean - z * dscale)
+    return _decays((1,), 1, *at) * (dx - dmean) - jnp.sign(at[0] - at[1]) * _decays((0, 1), 1, *at) * dscale
 
 
 @jax.custom_jvp
 def _logcdf(x, mean, scale):
     z = (x - mean) / scale
-    return jnp.where(z < 0, z - LOG_TWO, log1p(-_decay(x, mean, scale) / 2))
+    return jnp.where(z < 0, z - LOG_TWO, log1p(-_tail(x, mean, scale)))
 
 
 @_logcdf.defjvp
 def _logcdf_jvp(at, tangents):
     x, mean, scale = at
     dx, dmean, dscale = tangents
-    p = _slope_of_tail(*at)
-    limits = jnp.finfo(x.dtype)
-    z = jnp.clip((x - mean) / scale, limits.min, limits.max)
-    return _logcdf(*at), p * ((dx - dmean - z * dscale) / scale)
+    below = (dx - dmean - finite((x - mean) / scale) * dscale) / scale
+    return _logcdf(*at), jnp.where(x < mean, below, _cdf_moved(at, tangents) / (1 - _tail(*at)))
 
 
-def _slope_of_tail(x, mean, scale):
-    """The standard density over its CDF: 1 below the mean."""
-    p = 2 * scale * _pdf(x, mean, scale)
-    return jnp.where(x < mean, 1, p / (2 - p))
+@jax.custom_jvp
+def _logpdf(x, mean, scale):
+    return -absolute(x - mean) / scale - (jnp.log(scale) + LOG_TWO)
+
+
+@_logpdf.defjvp
+def _logpdf_jvp(at, tangents):
+    (x, mean, scale), (dx, dmean, dscale) = at, tangents
+    z, r = standardize(x, mean, scale)
+    rest = jax.lax.stop_gradient(jnp.where(jnp.abs(z) < FAR, jnp.sign(z) * r, 0))
+    return _logpdf(*at), (((finite(absolute(z)) - 1) + rest) * dscale - jnp.sign(x - mean) * (dx - dmean)) / scale
 
 
 @over_arrays(scale=POSITIVE)
 def laplace_pdf(x: Array, mean: Scalar = 0.0, scale: Scalar = 1.0) -> Array:
     r"""$\frac{1}{2b} e^{-|x - \mu| / b}$ with $b$ ``scale``; its derivative at $\mu$ is taken as 0."""
-    return _pdf(x, mean, scale)
+    return _decays((1,), 1, x, mean, scale)
 
 
 @over_arrays(scale=POSITIVE)
 def laplace_logpdf(x: Array, mean: Scalar = 0.0, scale: Scalar = 1.0) -> Array:
     r"""$-|x - \mu| / b - \ln 2b$."""
-    return -absolute(x - mean) / scale - (jnp.log(scale) + LOG_TWO)
+    return _logpdf(x, mean, scale)
 
 
 @over_arrays(scale=POSITIVE)

@@ -12,15 +12,17 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import solve_triangular
 
+from dlcore.numerics.derivatives import with_derivative
 from dlcore.numerics.errors import check_same_shape, needed
 from dlcore.numerics.formats import Array, Scalar, compiled, lifted
-from dlcore.numerics.functions import log1p
+from dlcore.numerics.functions import exp_below, expm1_below, finite, log1p, log_odds
 from dlcore.numerics.gaussian import HALF_LOG_TWO_PI
 from dlcore.numerics.matrices import cholesky, solve_lower
 from dlcore.numerics.ranges import DISTRIBUTION, POSITIVE, SHARE
 from dlcore.numerics.series import exp_minus_line, ratio_gap
 from dlcore.probability.arguments import over_arrays
-from dlcore.probability.continuous import check_ordered
+from dlcore.probability.continuous import FAR, check_ordered
+from dlcore.probability.normal import half_square
 
 LOG_TWO = math.log(2)
 
@@ -81,8 +83,12 @@ def _log_width(low, high):
 def bernoulli_entropy(p: Scalar) -> Array:
     r"""$-p \ln p - (1 - p) \ln(1 - p)$, 0 at both ends."""
     ends = (p == 0) | (p == 1)
-    p = jnp.where(ends, 0.5, p)
-    return jnp.where(ends, 0, -p * jnp.log(p) - (1 - p) * log1p(-p))
+    return jnp.where(ends, 0, _two_shares(jnp.where(ends, 0.5, p)))
+
+
+@with_derivative(lambda p: -log_odds(p))
+def _two_shares(p):
+    return -p * jnp.log(p) - (1 - p) * log1p(-p)
 
 
 def mvn_entropy(covariance: Array) -> Array:
@@ -104,15 +110,40 @@ def normal_kl(mean_p: Scalar, std_p: Scalar, mean_q: Scalar, std_q: Scalar) -> A
     0.5 0.0
     """
     shape = ratio_gap(std_p, std_q) + jnp.square((std_p - std_q) / std_q) / 2
-    return shape + jnp.square((mean_p - mean_q) / std_q) / 2
+    return shape + half_square((mean_p - mean_q) / std_q)
 
 
 @over_arrays(scale_p=POSITIVE, scale_q=POSITIVE)
 def laplace_kl(mean_p: Scalar, scale_p: Scalar, mean_q: Scalar, scale_q: Scalar) -> Array:
     r"""$\ln \frac{b_q}{b_p} + \frac{b_p e^{-d / b_p} + d}{b_q} - 1$ with $d = |\mu_p - \mu_q|$."""
-    difference = mean_p - mean_q
-    distance = jnp.where(difference < 0, -difference, difference)  # unlike abs, smooth at 0 in what follows
-    return ratio_gap(scale_p, scale_q) + scale_p / scale_q * exp_minus_line(-distance / scale_p)
+    return _laplace_kl(mean_p - mean_q, scale_p, scale_q)
+
+
+@jax.custom_jvp
+def _laplace_kl(offset, b, c):
+    return ratio_gap(b, c) + _excess(offset, b, c)
+
+
+def _excess(offset, b, c):
+    r"""$(b e^{-u} - b + d) / c$, $u = d / b$: by how much the mean distance exceeds b, in units of c."""
+    d, u = jnp.abs(offset), _depth(offset, b)
+    return jnp.where(u < 1, b / c * exp_minus_line(-u), d / c + b / c * expm1_below(-u))
+
+
+def _depth(offset, b):
+    return jnp.minimum(jnp.where(offset < 0, -offset, offset) / b, FAR)  # unlike abs, smooth at 0 in what follows
+
+
+@_laplace_kl.defjvp
+def _laplace_kl_jvp(primals, tangents):
+    r"""By b $((1 + u) e^{-u} - 1) / c + 1/c - 1/b$: of what is near 0 where u is small, of what is left of it else."""
+    (offset, b, c), (doffset, db, dc) = primals, tangents
+    u = _depth(offset, b)
+    near, out = exp_minus_line(-u), expm1_below(-u)
+    by_offset = jnp.where(offset < 0, out, -out) / c
+    by_b = jnp.where(u < 1, ((b - c) / b + (near + u * out)) / c, (1 + u) * exp_below(-u) / c - 1 / b)
+    by_c = finite(((c - b) / c - _excess(offset, b, c)) / c)
+    return _laplace_kl(*primals), by_offset * doffset + by_b * db + by_c * dc
 
 
 @over_arrays(std=POSITIVE, scale=POSITIVE)
@@ -128,7 +159,7 @@ def normal_laplace_kl(mean_p: Scalar, std: Scalar, mean_q: Scalar, scale: Scalar
 @jax.custom_jvp
 def _mean_distance(offset, std):
     t = offset / std
-    return std * (_slopes(t)[1] + t * _slopes(t)[0])
+    return std * _slopes(t)[1] + offset * _slopes(t)[0]
 
 
 @_mean_distance.defjvp
@@ -145,7 +176,7 @@ def _slopes(t):
 @over_arrays(scale=POSITIVE, std=POSITIVE)
 def laplace_normal_kl(mean_p: Scalar, scale: Scalar, mean_q: Scalar, std: Scalar) -> Array:
     r"""$\frac12 \ln 2 \pi \sigma^2 + \frac{2 b^2 + (m - \mu)^2}{2 \sigma^2} - 1 - \ln 2b$."""
-    spread = jnp.square(scale / std) + jnp.square((mean_p - mean_q) / std) / 2
+    spread = jnp.square(scale / std) + half_square((mean_p - mean_q) / std)
     return spread - jnp.log(scale / std) + (HALF_LOG_TWO_PI - 1 - LOG_TWO)
 
 

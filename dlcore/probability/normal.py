@@ -4,6 +4,7 @@ $e^{-z^2/2}$ multiplies the relative error of $z$ by $z^2$, so $z = (x - \mu) / 
 error.
 """
 
+import functools
 import math
 
 import jax
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 from dlcore.numerics.derivatives import with_derivative
 from dlcore.numerics.exact import halves, two_sum
 from dlcore.numerics.formats import Array, Scalar, bits
-from dlcore.numerics.functions import log1p, polynomial
+from dlcore.numerics.functions import finite, log1p, polynomial
 from dlcore.numerics.gaussian import FAR, HALF_LOG_TWO_PI, ROOT_TWO_PI, bell, tail
 from dlcore.numerics.ranges import POSITIVE
 from dlcore.probability.arguments import location_scale, over_arrays
@@ -32,34 +33,28 @@ def _scaled_tail(z):
     return tail(jnp.minimum(z, 1e30)) / (z + 4)
 
 
-@jax.custom_jvp
-def _pdf(x, mean, std):
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _bells(n, m, x, mean, std):
+    r"""$He_n(z) \phi(z) / \sigma^m$, $m \ge 1$: by Hermite's polynomials, all derivatives of the density are such."""
     z, r = standardize(x, mean, std)
-    return bell(1 / (std * ROOT_TWO_PI), z, r)
+    w = _hermite(n, _within(z), jnp.where(jnp.abs(z) < FAR, r, 0)) / (std * ROOT_TWO_PI)
+    w = functools.reduce(lambda w, _: w / std, range(m - 1), w)
+    return jnp.where(jnp.abs(z) > FAR, 0, bell(w, z, r))
 
 
-@_pdf.defjvp
-def _pdf_jvp(at, tangents):
-    x, mean, std = at
+@_bells.defjvp
+def _bells_jvp(n, m, at, tangents):
     dx, dmean, dstd = tangents
-    p = _pdf(*at)
-    z = _within((x - mean) / std)
-    return p, _pdf_slope(*at) * (dx - dmean) + p * ((z * z - 1) / std) * dstd
+    by_x, by_std = -_bells(n + 1, m + 1, *at), _bells(n + 2, m + 1, *at)
+    by_std = by_std if n + 1 == m else by_std + (n + 1 - m) * _bells(n, m + 1, *at)
+    return _bells(n, m, *at), by_x * (dx - dmean) + by_std * dstd
 
 
-@jax.custom_jvp
-def _pdf_slope(x, mean, std):
-    z, r = standardize(x, mean, std)
-    return bell(-_within(z) / (std * std * ROOT_TWO_PI), z, r)
-
-
-@_pdf_slope.defjvp
-def _pdf_slope_jvp(at, tangents):
-    x, mean, std = at
-    dx, dmean, dstd = tangents
-    z = _within((x - mean) / std)
-    w = _pdf(*at) / (std * std)
-    return _pdf_slope(*at), w * ((z * z - 1) * (dx - dmean) + z * (3 - z * z) * dstd)
+def _hermite(n, z, r):
+    """Of z + r, of which the second by its zeros: 1, z, z² - 1, z³ - 3z, and so forth."""
+    if n < 3:
+        return (jnp.ones_like(z), z, ((z - 1) + r) * ((z + 1) + r))[n]
+    return z * _hermite(n - 1, z, r) - (n - 1) * _hermite(n - 2, z, r)
 
 
 def _within(z):
@@ -89,24 +84,28 @@ def _middle(z):
 
 @_cdf.defjvp
 def _cdf_jvp(at, tangents):
-    x, mean, std = at
+    return _cdf(*at), _cdf_moved(at, tangents)
+
+
+def _cdf_moved(at, tangents):
     dx, dmean, dstd = tangents
-    z = _within((x - mean) / std)
-    return _cdf(*at), _pdf(*at) * (dx - dmean - z * dstd)
+    return _bells(0, 1, *at) * (dx - dmean) - _bells(1, 1, *at) * dstd
 
 
 @jax.custom_jvp
 def _logcdf(x, mean, std):
     z, r = standardize(x, mean, std)
     below = jnp.where(z < 0, z, 0)
-    lower = jnp.log(_scaled_tail(-below)) - _half_square(below)
+    lower = jnp.log(_scaled_tail(-below)) - half_square(below)
     outer = jnp.where(z < 0, lower, log1p(-_beyond(z, r)))
     return jnp.where(jnp.abs(z) < 0.7, jnp.log(0.5 + _middle(z)), outer)
 
 
 @_logcdf.defjvp
 def _logcdf_jvp(at, tangents):
-    return _logcdf(*at), _hazard(*at) * _moved(at, tangents)
+    far = (at[0] - at[1]) / at[2] > 8  # where the density may be no normal number, and its multiple one
+    beyond = _cdf_moved(at, tangents) / jnp.where(far, _cdf(*at), 1)
+    return _logcdf(*at), jnp.where(far, beyond, _hazard(*at) * _moved(at, tangents))
 
 
 @jax.custom_jvp
@@ -126,27 +125,41 @@ def _hazard_jvp(at, tangents):
 
 
 def _moved(at, tangents):
-    """The change of z = (x - mean) / std; where z is infinite, 0 times it is 0."""
+    """The change of z = (x - mean) / std."""
     (x, mean, std), (dx, dmean, dstd) = at, tangents
-    limits = jnp.finfo(x.dtype)
-    return (dx - dmean - jnp.clip((x - mean) / std, limits.min, limits.max) * dstd) / std
+    return (dx - dmean - finite((x - mean) / std) * dstd) / std
 
 
 @with_derivative(lambda z: z)
-def _half_square(z):
+def half_square(z: Array) -> Array:
+    r"""$z^2 / 2$."""
     return z * (z / 2)  # z * z overflows first
+
+
+@jax.custom_jvp
+def _logpdf(x, mean, std):
+    return -half_square((x - mean) / std) - (jnp.log(std) + HALF_LOG_TWO_PI)
+
+
+@_logpdf.defjvp
+def _logpdf_jvp(at, tangents):
+    (x, mean, std), (dx, dmean, dstd) = at, tangents
+    z, r = standardize(x, mean, std)
+    rest = jax.lax.stop_gradient(jnp.where(jnp.abs(z) < FAR, r, 0))
+    by_std = ((z - 1) + rest) / std * ((z + 1) + rest)
+    return _logpdf(*at), -finite(z / std) * (dx - dmean) + finite(by_std) * dstd
 
 
 @over_arrays(std=POSITIVE)
 def normal_pdf(x: Array, mean: Scalar = 0.0, std: Scalar = 1.0) -> Array:
     r"""$\frac{1}{\sqrt{2\pi} \sigma} e^{-(x - \mu)^2 / 2 \sigma^2}$."""
-    return _pdf(x, mean, std)
+    return _bells(0, 1, x, mean, std)
 
 
 @over_arrays(std=POSITIVE)
 def normal_logpdf(x: Array, mean: Scalar = 0.0, std: Scalar = 1.0) -> Array:
     r"""$-\frac{(x - \mu)^2}{2 \sigma^2} - \ln \sigma - \frac12 \ln 2\pi$."""
-    return -_half_square((x - mean) / std) - (jnp.log(std) + HALF_LOG_TWO_PI)
+    return _logpdf(x, mean, std)
 
 
 @over_arrays(std=POSITIVE)

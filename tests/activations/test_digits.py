@@ -75,6 +75,46 @@ def test_last_bits_of_elementary_functions(f, dtype):
     assert largest_error(jax.jit(f)(x), ELEMENTARY[f], x, dtype) <= (8 if f is functions.sech2 else 4)
 
 
+CURVATURES = {
+    "elu_grad": lambda s: mp.mpf(0) if s > 0 else mp.exp(s),
+    "gelu_grad": lambda s: (2 - s * s) * mp.npdf(s),
+    "log_sigmoid_grad": lambda s: -sigmoid(s) * sigmoid(-s),
+    "sigmoid_grad": lambda s: -sigmoid(s) * sigmoid(-s) * mp.tanh(s / 2),
+    "silu_grad": lambda s: (2 - s * mp.tanh(s / 2)) * sigmoid(s) * sigmoid(-s),
+    "softplus_grad": lambda s: sigmoid(s) * sigmoid(-s),
+    "tanh_grad": lambda s: -2 * mp.tanh(s) * mp.sech(s) ** 2,
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", CURVATURES)
+def test_last_bits_of_the_derivatives_of_derivatives(name, dtype):
+    zeros = np.concatenate([z + np.geomspace(1e-7, 0.2, 20) * sign for z in (2**0.5, 2.39936) for sign in (-1, 1)])
+    x = np.concatenate([grid(dtype), zeros, -zeros]).astype(dtype)
+    slopes = jax.jit(jax.vmap(jax.grad(getattr(A, name))))(x)
+    assert largest_error(slopes, CURVATURES[name], x, dtype) <= 8
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_log_odds_next_to_its_zero(dtype):
+    p = 0.5 + np.concatenate([sign * np.geomspace(1e-7, 0.4999, 100) for sign in (-1, 1)])
+    p = np.concatenate([p, np.geomspace(1e-30, 0.1, 50)]).astype(dtype)
+    values = jax.jit(functions.log_odds)(p)
+    assert largest_error(values, lambda p: mp.log(p) - mp.log1p(-p), p, dtype) <= 4
+    assert functions.log_odds(dtype(0.5)) == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_two_sum_is_exact_also_beside_a_constant(dtype):
+    """A constant that the compiler knows stands second: of (1 + x) - 1 it would make x."""
+    x = np.geomspace(1e-9, 1e3, 300).astype(dtype)
+    s, rest = (np.asarray(a) for a in jax.jit(lambda x: arithmetic.two_sum(x, jnp.ones_like(x)))(x))
+    np.testing.assert_array_equal(s, x + dtype(1))
+    with mpmath.workdps(50):
+        sums = [mp.mpf(float(a)) + mp.mpf(float(b)) - 1 for a, b in zip(s, rest, strict=True)]
+        assert sums == [mp.mpf(float(a)) for a in x]
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_lifted_exponential_reaches_below_the_smallest_number(dtype):
     x = np.linspace(-1.06, -0.97, 200) * -np.log(float(np.finfo(dtype).tiny))

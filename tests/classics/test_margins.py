@@ -39,6 +39,14 @@ def test_the_loss_of_the_svm_is_its_formula():
     np.testing.assert_allclose(svm_loss(params, x, y, 0.5), (9 + 1 + 4) / 2 + 0.5 * (0 + 1 + 3), rtol=1e-14)
 
 
+def test_a_step_in_the_dual_is_exact_for_one_example():
+    """Of one example $\\alpha = 1 / (\\|x\\|^2 + 1)$ is the minimum, by hand, and one step is there."""
+    x = jnp.asarray([[3.0, -1.0]])
+    params = svm_fit(x, jnp.asarray([-1]), 10.0, max_epochs=1)
+    np.testing.assert_allclose(params["kernel"], -x[0] / 11, rtol=1e-14)
+    np.testing.assert_allclose(params["bias"], -1 / 11, rtol=1e-14)
+
+
 def test_svm_of_many_classes_is_a_vmap():
     """One problem for each class, together as alone and as scikit-learn's one against the rest."""
     x, y = table("wine")

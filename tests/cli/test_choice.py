@@ -1,6 +1,7 @@
 """Which setup the recipe takes, and how it goes on with it."""
 
 from types import SimpleNamespace
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -38,6 +39,22 @@ def swept(name, losses, decays=None, first_nonfinite=None):
 def test_the_simplest_within_one_standard_error_is_chosen(sweeps, wanted):
     chosen = tune.choose(sweeps)
     assert (chosen.sweep.name, chosen.configuration) == wanted
+
+
+def test_the_finer_sweep_is_around_the_best_of_the_coarse_one(monkeypatch):
+    asked = {}
+
+    def search(name, number, setup, axes, seeds, task):
+        asked[name] = axes
+        return swept(name, [5.0, 1.0, 3.0, 4.0, 2.0])  # of the rates 1e-3, 2e-3, and so on
+
+    monkeypatch.setattr(tune, "search", search)
+    recipe = SimpleNamespace(learning_rates=[1e-3], weight_decays=[0.0], seeds=3)
+    made = list(tune.stages(cast(Any, recipe), small_setup(), cast(Any, None)))
+    assert [record.name for record, _ in made] == ["linear", "coarse", "refined"]
+    rates = asked["refined"][RATE]
+    assert 2e-3 in rates
+    assert 1e-3 <= min(rates) < 2e-3 < max(rates) <= 3e-3
 
 
 def test_a_single_run_tells_no_standard_error_and_all_diverged_is_said():

@@ -141,7 +141,7 @@ def test_wrong_words_are_one_line_and_exit_code_2(tmp_path, words, say, monkeypa
         (np.where(X > 2, np.inf, X), np.arange(60) % 3, "inf"),
         (X, np.arange(60) % 3 - 1, "out of range|missing"),
         (X, np.zeros(60, int), "one class"),
-        (X[:2], np.arange(2), "at least 3|fewer"),
+        (X[:2], np.arange(2), "at least 3 examples"),
         (X, np.arange(59) % 3, "60"),
     ],
     ids=["inf in the data", "label -1", "one class", "two examples", "a label too few"],

@@ -44,6 +44,14 @@ class TestOneSetOfNumbers:
         assert diagnose(much, LN10).kind == "overfitting"
         assert "at epoch 4 to" in diagnose(much, LN10).evidence[0]
 
+    def test_a_model_that_memorizes_while_both_losses_fall_needs_no_more_epochs(self):
+        t = np.arange(40) + 1.0
+        train = decay(t, 16, end=0.0)
+        found = diagnose(Curves(train, train, train + 0.8 * np.minimum(t / 20, 1)), LN10)
+        assert diagnose(Curves(train, train, train + 0.1), LN10).kind == "underfitting"
+        assert found.kind == "overfitting"
+        assert "more epochs" not in found.try_next
+
     def test_a_gap_that_is_not_small_is_not_called_small(self):
         t = np.arange(40) + 1.0
         near, far = (Curves(c := decay(t, 2.0, end=0.018), c, c + gap) for gap in (0.002, 0.101))

@@ -46,9 +46,10 @@ SAMPLES = Case(normal((5, 2)))
 FUNCTIONS: dict[str, dict[str, Case]] = {
     "numerics.functions": {
         "expm1": ELEMENTWISE._replace(until=88),  # e^89 overflows float32
-        "absolute tanh sech2": ELEMENTWISE,
+        "absolute finite tanh sech2": ELEMENTWISE,
         "expm1_below": ELEMENTWISE._replace(until=64),
         "log1p decay root": POSITIVE,
+        "log_odds": Case(lambda r: (r.uniform(0.1, 0.9, 4),)),
         "exp_below": POSITIVE._replace(call=lambda f, x: f(-x)),
         "polynomial": ELEMENTWISE._replace(call=lambda f, x: f(x, [1.0, -2.0, 0.5]), until=SQUARES),
     },
@@ -105,6 +106,7 @@ FUNCTIONS: dict[str, dict[str, Case]] = {
     },
     "losses.binary": {
         "of_probability": YES_NO._replace(args=lambda r: (r.uniform(0.1, 0.9, 4), r.uniform(size=4)), line=None),
+        "of_logit part": YES_NO,
         "of_yes missed": Case(normal((4,), ()), line=lambda s: (s, jnp.full((), 2, s.dtype))),
     },
     "losses.cross_entropy": {
@@ -131,6 +133,7 @@ FUNCTIONS: dict[str, dict[str, Case]] = {
         "squared_error": REGRESSION._replace(until=SQUARES),
         "absolute_error log_cosh": REGRESSION,
         "huber": REGRESSION._replace(numbers=(0.75,)),
+        "squared_error_over": REGRESSION._replace(numbers=(0.75,), until=SQUARES),
         "mahalanobis_error": CORRELATED,
         "factored_error": CORRELATED,
     },
@@ -143,6 +146,7 @@ FUNCTIONS: dict[str, dict[str, Case]] = {
     "probability.normal": {
         "normal_pdf normal_cdf": DENSITY,
         "normal_logpdf normal_logcdf": DENSITY._replace(until=SQUARES),
+        "half_square": Case(normal((4,)), line=lambda s: (s,), until=SQUARES),
         "standardize": Case(lambda r: (r.normal(size=4), r.normal(size=4), r.uniform(1, 2, 4))),
         "normal_sample": DRAW,
     },

@@ -27,6 +27,10 @@ ORACLES = {
         lambda s: losses.huber(s, TARGETS, delta=0.7),
         lambda s: optax.losses.huber_loss(s, TARGETS, delta=0.7).sum(-1),
     ),
+    "huber by default": (
+        lambda s: losses.huber(s, TARGETS),
+        lambda s: optax.losses.huber_loss(s, TARGETS).sum(-1),
+    ),
     "log_cosh": (lambda s: losses.log_cosh(s, TARGETS), lambda s: optax.losses.log_cosh(s, TARGETS).sum(-1)),
     "sigmoid_binary_cross_entropy": (
         lambda s: losses.sigmoid_binary_cross_entropy(s, SOFT),
@@ -58,6 +62,7 @@ ORACLES = {
         lambda s: losses.focal(s, YES, gamma=1.7, alpha=0.3),
         lambda s: optax.losses.sigmoid_focal_loss(s, YES, gamma=1.7, alpha=0.3),
     ),
+    "focal by default": (lambda s: losses.focal(s, YES), lambda s: optax.losses.sigmoid_focal_loss(s, YES)),
     "soft_dice": (
         lambda s: losses.soft_dice(softmax(s)[None], one_hot(LABELS)[None], eps=1.0),
         lambda s: optax.losses.dice_loss(s[None], one_hot(LABELS)[None], smooth=0.5),
@@ -159,6 +164,13 @@ def test_jaccard_and_dice_as_in_the_lecture():
     np.testing.assert_allclose(losses.soft_dice(jnp.asarray(p), jnp.asarray(y), eps), 1 - D.mean(-1), rtol=1e-13)
     indices = jnp.asarray(y.argmax(-1))
     np.testing.assert_allclose(losses.soft_jaccard(jnp.asarray(p), indices, eps), 1 - J.mean(-1), rtol=1e-13)
+
+
+def test_overlaps_are_kept_from_0_by_a_millionth():
+    """Of a class that is there and not met at all, by hand: alpha is 0 and beta 1."""
+    nothing, one = jnp.zeros((1, 1, 1)), jnp.ones((1, 1, 1))
+    for f in (losses.soft_jaccard, losses.soft_dice):
+        np.testing.assert_allclose(1 - f(nothing, one), [1e-6 / (1 + 1e-6)], rtol=1e-9)
 
 
 @pytest.mark.parametrize("spatial", [(), (3, 4), (2, 3, 4)])

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 
 from dlcore.report import read, summary, write_events
+from dlcore.report.cards import cards
 from tests.report.records import DECAY, RATE, cook
 
 
@@ -27,6 +28,13 @@ class TestSummary:
         assert (rows["verdict"], rows["  evidence"]) == ("overfitting", "gap <0.3>")
         assert rows["  try next"] == "more weight decay"
         assert rows["test accuracy"] == "95.0 ± 4.9 % (constant prediction: 35.0 %)"
+
+    def test_what_was_chosen_is_shown_also_where_another_is_the_best(self, complete):
+        records = read(complete)
+        assert (records.sweeps[-1].best, records.setup.configuration) == (3, 2)
+        assert {card.title: card.value for card in cards(records)}["strength"] == "0"
+        assert f"{DECAY} = 0\n" in summary(complete)
+        assert records._replace(setup=None).chosen.name == "refined"
 
     def test_it_is_narrow_and_aligned(self, complete):
         lines = summary(complete).splitlines()

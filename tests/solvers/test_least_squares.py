@@ -1,5 +1,6 @@
 """Least squares: plain twins, published problems, SciPy, invariances, and failures as data."""
 
+import dataclasses
 import functools
 import json
 
@@ -191,6 +192,24 @@ def test_nan_in_a_rejected_step_stays_out():
         assert s.converged
         assert np.isfinite(s.history.value[:k]).all()
         assert (np.diff(s.history.value[:k]) <= 0).all()
+
+
+@pytest.mark.parametrize(
+    "method", [GaussNewton(), Levenberg(1e-9), LevenbergMarquardt(10.0)], ids=lambda m: type(m).__name__
+)
+def test_a_step_that_nothing_came_of_is_not_taken(method):
+    """From 3, the Gauss-Newton step for atan x = 0 leads to -9.49, by hand, where |atan x| is larger."""
+    s = least_squares(dataclasses.replace(method, max_tries=1), jnp.arctan, jnp.array([3.0]), history=3)
+    assert s.evaluations.function == 2  # at the start and there
+    assert not s.converged
+    np.testing.assert_array_equal(s.params, [3])
+    np.testing.assert_allclose([s.value, *s.history.value[:2]], np.arctan(3) ** 2 / 2, rtol=1e-15)
+
+
+def test_levenbergs_damping_grows_the_faster_the_more_often_a_step_is_rejected():
+    """By 2, 4, 8, … (Nielsen 1999, eq. 2.5): to about 10^8 times the first λ, where |atan x| falls, after 7 of them."""
+    s = least_squares(Levenberg(1e-8, max_steps=1), jnp.arctan, jnp.array([3.0]))
+    assert s.evaluations.function == 1 + 7 + 1
 
 
 def test_failures_are_data_and_bad_input_an_error():

@@ -145,6 +145,15 @@ def test_newton_leaves_a_saddle():
         np.testing.assert_allclose(jnp.abs(s.params), [0, np.sqrt(0.5)], atol=1e-7)
 
 
+def test_newton_cg_is_the_more_exact_the_nearer():
+    """The residual of its system is below min(1/2, √‖g‖) ‖g‖: Nocedal & Wright 2006, algorithm 7.1."""
+    start = jnp.linalg.solve(A, B) + jnp.arange(1.0, N + 1)
+    for g in (s * jax.grad(quadratic)(start) for s in (1.0, 1e-4, 1e-8)):
+        p, _ = NewtonCG().direction(quadratic, start, g, None)
+        norm = jnp.linalg.norm(g)
+        assert jnp.linalg.norm(A @ p + g) <= jnp.minimum(0.5, jnp.sqrt(norm)) * norm
+
+
 @pytest.mark.parametrize("method", [BFGS(), LBFGS(), Newton(), NonlinearCG()], ids=lambda m: type(m).__name__)
 def test_jit_vmap_and_alone_agree(method):
     """Starts along an axis, one of them not finite, equal the runs alone; so do hyperparameters."""

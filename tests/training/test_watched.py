@@ -34,6 +34,17 @@ from tests.training.problems import DATA, KEY, falling, train
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
+def test_an_epoch_with_a_loss_that_is_not_finite_is_not_the_best():
+    """The weight goes on to -2, where the loss is finite and lower than ever; in between, at -1, it was infinite."""
+
+    def loss(w):
+        return w + jax.lax.stop_gradient(jnp.where(w == -1, jnp.inf, 0))
+
+    run = train(*falling(loss, 2, epochs=2), KEY)
+    assert run.ending == "diverged"
+    np.testing.assert_array_equal(jax.tree.leaves(run.params)[0], [[0]])
+
+
 def test_history_measures_the_last_step_of_an_epoch():
     setup = small_setup(optimizer=SGD(0.1), batch_size=None, epochs=1)
     run = train(setup, DATA, KEY)

@@ -7,9 +7,12 @@ import pytest
 from dlcore.diagnosis.compilations import count_compilations
 from dlcore.optimizers import SGD
 from dlcore.regularizers import L2
-from dlcore.tuning import Halving, Hyperband, LogUniform, assign, grid, sample, sweep
+from dlcore.training import as_arrays
+from dlcore.tuning import Halving, Hyperband, LogUniform, Rows, assign, grid, sample, sweep
+from dlcore.tuning.known import Resting, Row, Stream
+from dlcore.tuning.search import Asked, HalvingRung, How, search
 from tests.problems import blobs, small_setup
-from tests.tuning.problems import TWO, train
+from tests.tuning.problems import TWO, history_of, train
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -54,6 +57,23 @@ def test_those_who_stay_are_the_best_so_far_and_are_trained_as_if_alone():
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-7), study.winner.params, full.run(study.best).params
     )
+
+
+def test_who_leaves_is_judged_as_a_study_is():
+    """Neither one lucky epoch nor a loss before the run diverged: 0.1 and 0.01 lose against 0.3."""
+    curves = np.array([[1.0, 0.1, 1.0], [0.5, 0.4, 0.3], [0.9, 0.01, np.nan]])
+    diverged = [-1, -1, 40]
+    found = {
+        Row(i, Stream(0)): {
+            3: Resting(3, Rows(history_of(c), np.nanmin(c), np.nanargmin(c), np.array(diverged[i])), None)
+        }
+        for i, c in enumerate(curves)
+    }
+    setup, space = small_setup(epochs=4), grid({"optimizer.learning_rate": [1e-3, 2e-3, 3e-3]})
+    asked = Asked(setup, tuple(space), DATA, KEY, halving=Halving(3, 1 / 3))
+    setups = [as_arrays(assign(setup, a)) for a in space]
+    answer = search(asked, setups, found, How(tuple(TWO[:1])), lambda rows: None)
+    assert answer.rungs == (HalvingRung(3, (0, 1, 2), (1,)),)
 
 
 def test_a_rung_is_no_new_program_also_where_all_survivors_have_a_number_in_common():
