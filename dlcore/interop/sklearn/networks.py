@@ -15,8 +15,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 
 from dlcore.data import Examples, Split, fit_normalization, train_validation
 from dlcore.interop.sklearn import copies
-from dlcore.interop.sklearn.setups import check_outputs, setup_of
-from dlcore.losses import softmax_cross_entropy, squared_error
+from dlcore.interop.sklearn.setups import check_outputs, half_squared_error, setup_of
+from dlcore.losses import softmax_cross_entropy
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.training import Run, Setup, arrays, fit
@@ -32,7 +32,7 @@ WITH_SETUP = ("setup", "assignment", "early_stopping", "validation_fraction", "r
 
 
 class Training(NamedTuple):
-    """What an estimator is fitted by: a setup, its data and the seed of its key; ``drawn`` says how data were parted."""
+    """What an estimator is fitted by: a setup, data, the seed of its key; ``drawn`` says how the data were parted."""
 
     setup: Setup
     data: Split
@@ -193,7 +193,7 @@ class MLPClassifier(ClassifierMixin, Network):
         return x, numbers
 
     def _own_setup(self, n):
-        return setup_of(self, n, max(2, len(self.classes_)), softmax_cross_entropy, 1.0)
+        return setup_of(self, n, max(2, len(self.classes_)), softmax_cross_entropy)
 
     def _check_model(self, model, inputs):
         c = max(2, len(self.classes_))
@@ -227,8 +227,7 @@ class MLPRegressor(RegressorMixin, Network):
         return x, ((y - self.target_mean_) / self.target_scale_).astype(x.dtype)
 
     def _own_setup(self, n):
-        k = len(self.target_mean_)
-        return setup_of(self, n, k, squared_error, 2.0 * k)
+        return setup_of(self, n, len(self.target_mean_), half_squared_error)
 
     def _check_model(self, model, inputs):
         k = len(self.target_mean_)

@@ -139,7 +139,9 @@ class SweepSearchCV(MetaEstimatorMixin, BaseEstimator):
     def _best(self):
         check_is_fitted(self, "cv_results_")
         if not hasattr(self, "best_estimator_"):
-            raise AttributeError(needed("SweepSearchCV", "a best estimator, fitted to all examples", "none", "refit=True"))
+            raise AttributeError(
+                needed("SweepSearchCV", "a best estimator, fitted to all examples", "none", "refit=True")
+            )
         return self.best_estimator_
 
     def __sklearn_tags__(self) -> Any:

@@ -8,7 +8,9 @@ import numpy as np
 
 from dlcore.activations import identity, relu, sigmoid, tanh
 from dlcore.layers import Layer, mlp, output_shape
+from dlcore.losses import squared_error
 from dlcore.numerics.errors import needed
+from dlcore.numerics.formats import Array
 from dlcore.optimizers import Adam, SGDMomentum, SGDNesterov
 from dlcore.regularizers import L2
 from dlcore.solvers import LBFGS
@@ -39,11 +41,16 @@ def lbfgs(network: Any) -> LBFGS:
 SOLVERS: dict[str, Callable[[Any], Any]] = {"adam": adam, "lbfgs": lbfgs, "sgd": sgd}
 
 
-def setup_of(network: Any, n: int, outputs: int, loss: Callable, scale: float) -> Setup:
+def half_squared_error(predictions: Array, targets: Array) -> Array:
+    r"""$\frac12 \lVert y - \hat y \rVert_2^2$, the loss whose gradient scikit-learn's regressor descends."""
+    return squared_error(predictions, targets) / 2
+
+
+def setup_of(network: Any, n: int, outputs: int, loss: Callable) -> Setup:
     r"""The setup of ``network`` for ``n`` training examples.
 
-    scikit-learn's objective is $\frac1B (\sum_i L_i + \frac\alpha2 \lVert W \rVert^2)$ for a mini-batch of B; ``loss``
-    is ``scale`` times its L, and so is all of the objective here. Raises ValueError for words that mean nothing.
+    The objective is scikit-learn's: $\frac1B (\sum_i L_i + \frac\alpha2 \lVert W \rVert^2)$ for a mini-batch of B. Raises
+    ValueError for words that mean nothing.
     """
     solver = _chosen("solver", network.solver, SOLVERS)
     size = _batch_size(network, n)
@@ -51,7 +58,7 @@ def setup_of(network: Any, n: int, outputs: int, loss: Callable, scale: float) -
         model=mlp((*_widths(network), outputs), _activation(network), dropout=network.dropout),
         loss=loss,
         optimizer=solver(network),
-        penalty=L2(network.alpha * scale / (size or n), half=True),
+        penalty=L2(network.alpha / (size or n), half=True),
         stopping=None if network.tol is None else EarlyStopping(network.n_iter_no_change, network.tol),
         watch=_watch(network),
         epochs=network.max_iter,

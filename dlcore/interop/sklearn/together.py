@@ -54,9 +54,7 @@ def _of_one_kind(tasks):
     data = {task.part: task.training.data for task in tasks}
     setups = {identity(task.training.setup): task.training.setup for task in tasks}
     place, number = ({name: i for i, name in enumerate(names)} for names in (data, setups))
-    rows = [
-        Row(number[identity(task.training.setup)], Stream(task.training.seed, place[task.part])) for task in tasks
-    ]
+    rows = [Row(number[identity(task.training.setup)], Stream(task.training.seed, place[task.part])) for task in tasks]
     found = _found(list(setups.values()), rows, list(data.values()))
     return [_run(task, found[row]) for task, row in zip(tasks, rows, strict=True)]
 
