@@ -150,10 +150,17 @@ def test_it_is_the_training_of_fit():
 def test_the_objective_and_its_descent_are_those_of_scikit_learn(ours):
     """Three steps with momentum from the same weights; targets are scaled, as they are inside."""
     y = Y if ours is MLPClassifier else StandardScaler().fit_transform(X[:, :2] ** 2)
-    how = {"solver": "sgd", "max_iter": 3, "batch_size": 150, "random_state": 0, "alpha": 9.0}
-    own = ours((4,), **how, learning_rate_init=0.1, tol=None)
+    how = {
+        "hidden_layer_sizes": (4,),
+        "solver": "sgd",
+        "max_iter": 3,
+        "batch_size": 150,
+        "random_state": 0,
+        "alpha": 9.0,
+    }
+    own = ours(**how, learning_rate_init=0.1, tol=None)
     layers = clone(own).set_params(learning_rate_init=0.0).fit(X, y).run_.params[::2]
-    theirs = getattr(nn, ours.__name__)((4,), **how, learning_rate_init=0.1, warm_start=True)
+    theirs = getattr(nn, ours.__name__)(**how, learning_rate_init=0.1, warm_start=True)
     with pytest.warns(ConvergenceWarning):
         theirs.fit(X, y)
     theirs.coefs_ = [np.array(layer["kernel"]) for layer in layers]

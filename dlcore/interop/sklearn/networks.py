@@ -1,5 +1,6 @@
 """``MLPClassifier`` and ``MLPRegressor``: a training as an estimator of scikit-learn, its parameters by their names."""
 
+import abc
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
@@ -45,8 +46,11 @@ class Training(NamedTuple):
         return jax.random.fold_in(jax.random.key(0), np.uint32(self.seed))
 
 
-class Network(BaseEstimator):
+class Network(BaseEstimator, abc.ABC):
     """What both have in common; see ``MLPClassifier``."""
+
+    _loss: Callable[[Array, Array], Array]
+    _of: str
 
     def __init__(
         self,
@@ -107,7 +111,7 @@ class Network(BaseEstimator):
         drawn = (float(self.validation_fraction), seed) if self.early_stopping else None
         data = train_validation(*examples, *drawn) if drawn else Split(examples, examples)
         setup = assign(self._setup(len(data.train.y)), self.assignment or {})
-        self._check_model(setup.model, x.shape[1:])
+        check_outputs(setup.model, x.shape[1:], self._shapes(), self._of)
         return Training(setup, arrays(data), seed, drawn)
 
     def finish(self, run: Run) -> Any:
@@ -123,7 +127,8 @@ class Network(BaseEstimator):
     def _setup(self, n):
         """The setup for ``n`` training examples; one that is given stands alone."""
         if self.setup is None:
-            return self._own_setup(n)
+            (outputs,) = self._shapes()[0]
+            return setup_of(self, n, outputs, self._loss)
         if not isinstance(self.setup, Setup):
             raise ValueError(needed("setup", "a Setup or None", type(self.setup).__name__, "Setup(model, loss)"))
         usual = inspect.signature(Network.__init__).parameters
@@ -137,6 +142,14 @@ class Network(BaseEstimator):
             hint = 'assignment={"optimizer.learning_rate": 1e-3} for a number of the setup'
             raise ValueError(needed("setup", "nothing beside it that it says itself", ", ".join(extra), hint))
         return self.setup
+
+    @abc.abstractmethod
+    def _coded(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+        """(x, y) as they are trained on, checked; notes how y was coded."""
+
+    @abc.abstractmethod
+    def _shapes(self) -> list[tuple[int, ...]]:
+        """The shapes of outputs that there may be for the y that was coded, the usual one first."""
 
     def _outputs(self, X):
         """[n, outputs], in double precision."""
@@ -152,7 +165,7 @@ class MLPClassifier(ClassifierMixin, Network):
     X [n, d] and one label each, of any type. What is not in scikit-learn: ``activation`` may be a function;
     ``dropout`` is a rate, None for no such layer; ``tol=None`` trains all ``max_iter`` epochs; ``setup`` is any
     ``Setup`` instead of the parameters that describe one, for other models than a multilayer perceptron;
-    ``assignment`` puts values at paths of the setup, ``{"optimizer": NAdam(1e-3)}``. A number may be a schedule.
+    ``assignment`` puts values at paths of the setup, ``{"optimizer": NAdam(1e-3)}``; ``learning_rate_init`` may be a schedule.
 
     With ``early_stopping`` a part is put aside, and the parameters are those of the epoch with the lowest loss there;
     without it those with the lowest training loss, or with ``tol=None`` the last. ``run_`` is the ``Run``,
@@ -162,10 +175,13 @@ class MLPClassifier(ClassifierMixin, Network):
     >>> from sklearn.datasets import load_iris
     >>> from dlcore.interop.sklearn import MLPClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = MLPClassifier((16,), learning_rate_init=1e-2, max_iter=50, random_state=0).fit(X, y)
+    >>> model = MLPClassifier((16,), batch_size=32, random_state=0).fit(X, y)
     >>> bool(model.score(X, y) > 0.9), model.predict_proba(X[:2]).shape
     (True, (2, 3))
     """
+
+    _loss = staticmethod(softmax_cross_entropy)
+    _of = "one for each class"
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of every x: X [n, d] -> [n]."""
@@ -192,12 +208,9 @@ class MLPClassifier(ClassifierMixin, Network):
         self.classes_, numbers = np.unique(column_or_1d(y, warn=True), return_inverse=True)
         return x, numbers
 
-    def _own_setup(self, n):
-        return setup_of(self, n, max(2, len(self.classes_)), softmax_cross_entropy)
-
-    def _check_model(self, model, inputs):
+    def _shapes(self):
         c = max(2, len(self.classes_))
-        check_outputs(model, inputs, c, "one for each class", alone=c == 2)
+        return [(c,), (1,), ()] if c == 2 else [(c,)]
 
 
 class MLPRegressor(RegressorMixin, Network):
@@ -207,6 +220,9 @@ class MLPRegressor(RegressorMixin, Network):
     so that learning rates and the losses of ``run_`` do not depend on their units; predictions are in the units of y.
     """
 
+    _loss = staticmethod(half_squared_error)
+    _of = "one for each target"
+
     def predict(self, X: Any) -> np.ndarray:
         """X [n, d] -> [n] or [n, k], as y was."""
         check_is_fitted(self)
@@ -214,21 +230,19 @@ class MLPRegressor(RegressorMixin, Network):
         return y if self._several else y[:, 0]
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
+        tags: Any = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
     def _coded(self, X, y):
-        x, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True, y_numeric=True)
+        checked: Any = validate_data(self, X, y, dtype=FLOATS, multi_output=True, y_numeric=True)
+        x, y = checked
         self._several = np.ndim(y) > 1
         y = np.asarray(y, np.float64).reshape(len(x), -1)
         scaling = fit_normalization(y)
         self.target_mean_, self.target_scale_ = scaling.mean, scaling.std
         return x, ((y - self.target_mean_) / self.target_scale_).astype(x.dtype)
 
-    def _own_setup(self, n):
-        return setup_of(self, n, len(self.target_mean_), half_squared_error)
-
-    def _check_model(self, model, inputs):
+    def _shapes(self):
         k = len(self.target_mean_)
-        check_outputs(model, inputs, k, "one for each target", alone=k == 1)
+        return [(1,), ()] if k == 1 else [(k,)]

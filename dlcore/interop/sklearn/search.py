@@ -72,8 +72,8 @@ class SweepSearchCV(MetaEstimatorMixin, BaseEstimator):
     def fit(self, X: Any, y: Any, *, groups: Any = None) -> "SweepSearchCV":
         """Train every configuration on every fold, and the best one, where ``refit``, on all examples."""
         X, y, groups = indexable(X, y, groups)
-        self.scorer_ = check_scoring(self.estimator, self.scoring)
-        cv = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
+        self.scorer_: Any = check_scoring(self.estimator, self.scoring)
+        cv: Any = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         folds = list(cv.split(X, y, groups))
         space = _space(self.axes)
         models = _Models(self.estimator, space)
@@ -165,7 +165,7 @@ class _Models:
 
     def __init__(self, estimator, space):
         self._space = space
-        self._base = clone(estimator)
+        self._base: Any = clone(estimator)
         network = self._base[-1] if isinstance(self._base, Pipeline) else self._base
         if not isinstance(network, Network):
             what = "MLPClassifier or MLPRegressor of dlcore, or a pipeline that ends in one"
@@ -179,7 +179,8 @@ class _Models:
         """The estimator with ``params``; what is no parameter is a path in the network's setup."""
         paths = {name: value for name, value in params.items() if self._is_path(name)}
         others = {name: clone(value, safe=False) for name, value in params.items() if name not in paths}
-        model = clone(self._base).set_params(**others)
+        base: Any = clone(self._base)
+        model = base.set_params(**others)
         name = f"{self._prefix}assignment"
         return model.set_params(**{name: {**(model.get_params()[name] or {}), **paths}}) if paths else model
 
@@ -243,7 +244,7 @@ def _results(space, scores, fit_times, score_times):
 
 def _column(space, name):
     """The values of a parameter, masked where a configuration has none."""
-    column = np.ma.masked_all(len(space), dtype=object)
+    column = np.ma.array(np.empty(len(space), object), mask=True)
     for i, params in enumerate(space):
         if name in params:
             column[i] = params[name]

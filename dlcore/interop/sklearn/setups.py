@@ -1,6 +1,6 @@
 """From the parameters of scikit-learn's networks to a ``Setup``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -49,8 +49,8 @@ def half_squared_error(predictions: Array, targets: Array) -> Array:
 def setup_of(network: Any, n: int, outputs: int, loss: Callable) -> Setup:
     r"""The setup of ``network`` for ``n`` training examples.
 
-    The objective is scikit-learn's: $\frac1B (\sum_i L_i + \frac\alpha2 \lVert W \rVert^2)$ for a mini-batch of B. Raises
-    ValueError for words that mean nothing.
+    The objective is scikit-learn's: $\frac1B (\sum_i L_i + \frac\alpha2 \lVert W \rVert^2)$ for a mini-batch of B.
+    Raises ValueError for words that mean nothing.
     """
     solver = _chosen("solver", network.solver, SOLVERS)
     size = _batch_size(network, n)
@@ -71,7 +71,7 @@ def _widths(network):
     return tuple(np.atleast_1d(np.asarray(sizes)).tolist())
 
 
-def _activation(network):
+def _activation(network) -> Any:
     given = network.activation
     return given if callable(given) else _chosen("activation", given, ACTIVATIONS)
 
@@ -98,10 +98,11 @@ def _watch(network):
     return Watch(every=1 if judged else network.max_iter, training=None)
 
 
-def check_outputs(model: Layer, inputs: tuple[int, ...], wanted: int, of: str, alone: bool) -> None:
-    """Raise ValueError unless ``model`` has ``wanted`` outputs; a single one will do where ``alone``."""
+def check_outputs(model: Layer, inputs: tuple[int, ...], allowed: Sequence[tuple[int, ...]], of: str) -> None:
+    """Raise ValueError unless what ``model`` gives for an example of the shape ``inputs`` has an ``allowed`` shape."""
     params, state = jax.eval_shape(lambda: model.init(jax.random.key(0), inputs))
     shape = output_shape(model, params, state, inputs)
-    if shape != (wanted,) and not (alone and shape in ((), (1,))):
+    if shape not in allowed:
+        (wanted,) = allowed[0]
         got = f"outputs of shape {list(shape)} per example"
         raise ValueError(needed("setup.model", f"{wanted} outputs, {of}", got, f"Dense({wanted}) as the last layer"))

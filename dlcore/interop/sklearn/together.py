@@ -71,7 +71,7 @@ def _found(setups, rows, splits) -> dict[Row, Resting]:
     return found
 
 
-def _run(task: Task, row: Resting) -> Run:
+def _run(task, row) -> Run:
     """The row as a training alone: its history ends where it ended."""
     count = max(1, int((~np.isnan(row.found.history.running_loss)).sum()))
     history = jax.tree.map(lambda a: a[:count], row.found.history)
