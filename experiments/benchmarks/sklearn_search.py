@@ -10,6 +10,8 @@ with one process and once with as many as there are cores. The ratio is that to 
 import os
 import warnings
 
+import jax
+
 from experiments.benchmarks.race import race
 from experiments.common import options
 
@@ -48,6 +50,7 @@ def main():
         rounds={"type": int, "default": 2, "help": "searches of each, beyond the first"},
         jobs={"type": int, "default": os.cpu_count(), "help": "processes of GridSearchCV"},
     )
+    jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
     warnings.filterwarnings("ignore", message="Stochastic Optimizer")  # all epochs are trained on purpose
     os.environ["PYTHONWARNINGS"] = "ignore"  # in the processes too
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())

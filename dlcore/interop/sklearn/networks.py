@@ -165,7 +165,8 @@ class MLPClassifier(ClassifierMixin, Network):
     X [n, d] and one label each, of any type. What is not in scikit-learn: ``activation`` may be a function;
     ``dropout`` is a rate, None for no such layer; ``tol=None`` trains all ``max_iter`` epochs; ``setup`` is any
     ``Setup`` instead of the parameters that describe one, for other models than a multilayer perceptron;
-    ``assignment`` puts values at paths of the setup, ``{"optimizer": NAdam(1e-3)}``; ``learning_rate_init`` may be a schedule.
+    ``assignment`` puts values at paths of the setup, ``{"optimizer": NAdam(1e-3)}``; ``learning_rate_init`` may be a
+    schedule.
 
     With ``early_stopping`` a part is put aside, and the parameters are those of the epoch with the lowest loss there;
     without it those with the lowest training loss, or with ``tol=None`` the last. ``run_`` is the ``Run``,

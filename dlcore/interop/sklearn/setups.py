@@ -1,5 +1,6 @@
 """From the parameters of scikit-learn's networks to a ``Setup``."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,14 +8,14 @@ import jax
 import numpy as np
 
 from dlcore.activations import identity, relu, sigmoid, tanh
-from dlcore.layers import Layer, mlp, output_shape
+from dlcore.layers import Layer, mlp
 from dlcore.losses import squared_error
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.optimizers import Adam, SGDMomentum, SGDNesterov
 from dlcore.regularizers import L2
 from dlcore.solvers import LBFGS
-from dlcore.training import EarlyStopping, Setup, Watch
+from dlcore.training import EarlyStopping, Setup, Watch, as_arrays
 from dlcore.tree.names import nearest
 
 ACTIVATIONS = {"identity": identity, "logistic": sigmoid, "relu": relu, "tanh": tanh}
@@ -100,9 +101,21 @@ def _watch(network):
 
 def check_outputs(model: Layer, inputs: tuple[int, ...], allowed: Sequence[tuple[int, ...]], of: str) -> None:
     """Raise ValueError unless what ``model`` gives for an example of the shape ``inputs`` has an ``allowed`` shape."""
-    params, state = jax.eval_shape(lambda: model.init(jax.random.key(0), inputs))
-    shape = output_shape(model, params, state, inputs)
+    leaves, structure = jax.tree.flatten(as_arrays(model))
+    shape = _outputs(structure, tuple(jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves), inputs)
     if shape not in allowed:
         (wanted,) = allowed[0]
         got = f"outputs of shape {list(shape)} per example"
         raise ValueError(needed("setup.model", f"{wanted} outputs, {of}", got, f"Dense({wanted}) as the last layer"))
+
+
+@functools.lru_cache(maxsize=32)
+def _outputs(structure, leaves, inputs):
+    """The shape of what a model gives: the same for all configurations that differ in numbers."""
+
+    def outputs(leaves, x):
+        model = structure.unflatten(leaves)
+        return model.apply(*model.init(jax.random.key(0), inputs), x, key=None, train=False)[0]
+
+    x = jax.ShapeDtypeStruct((1, *inputs), jax.dtypes.canonicalize_dtype(float))
+    return jax.eval_shape(outputs, leaves, x).shape[1:]
