@@ -9,6 +9,7 @@ second runs once with one process and once with as many as there are cores. The 
 
 import os
 import warnings
+from typing import Any
 
 import jax
 
@@ -19,7 +20,7 @@ EPOCHS = 30
 BATCH_SIZE = 32
 FOLDS = 5
 AXES = {"learning_rate_init": [3e-4, 1e-3, 3e-3, 1e-2], "alpha": [1e-4, 1e-2, 1.0]}
-SAME = {"max_iter": EPOCHS, "batch_size": BATCH_SIZE, "random_state": 0}
+SAME: dict[str, Any] = {"max_iter": EPOCHS, "batch_size": BATCH_SIZE, "random_state": 0}
 
 
 def peers(hidden, jobs):
