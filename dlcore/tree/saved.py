@@ -20,7 +20,7 @@ from dlcore.tree.fields import is_code
 FORMAT = 2  # 1 named files, "dlcore.optimizers.adam.Adam", and had no version
 PACKAGES = (
     *("activations", "losses", "initializers", "regularizers", "schedules", "optimizers", "layers", "classics"),
-    *("probability", "solvers", "training", "tuning", "data", "interop.optax", "interop.flax"),
+    *("probability", "solvers", "training", "tuning", "data", "interop.optax", "interop.flax", "interop.sklearn"),
 )
 # The one table of what had another name: a thing by its room and name, a field by its class.
 RENAMED = {

@@ -22,7 +22,7 @@ ROOMS = {
     "deployment": "files, frames and what they mean, around runs that predict; tests/deployment",
     "diagnosis": "arrays in, verdicts for people out; tests/diagnosis",
     "graph": "reads jaxprs and writes text and pictures; tests/test_graph.py",
-    "interop": "wraps other libraries' objects; tests/interop/test_optax.py",
+    "interop": "wraps other libraries' objects; tests/interop",
     "probability.arguments": "checks and the lift of the densities, each of which has a case",
     "layers.counts": "counts and tables for people, of shapes; tests/layers",
     "layers.windows": "geometry in Python ints, behind convolution and pooling",
