@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlcore.data import Normalization, Number, Preprocessing, Schema, Target
-from dlcore.data.labelled import class_numbers, targets_in
+from dlcore.data.labeled import class_numbers, targets_in
 from dlcore.data.normalization import normalized
 from dlcore.data.tables import Table
 from dlcore.deployment.answers import Predictions, averaged, class_numbers_of, has_constant, probabilities

@@ -101,8 +101,8 @@ def _sweep(search: Search, setup: Setup, space: Space, task: Task, folder: RunFo
             watch=lambda now: progress.update(now.done),
         )
     seconds, plan = time.perf_counter() - began, "; ".join(map(str, study.plans))
-    space = tuple({path: _told(value) for path, value in one.items()} for one in study.space)
-    return SweepRecord("sweep", 1, space, study.rows, plan, seconds, compiled.count, task.folds or 1), study
+    told = tuple({path: _told(value) for path, value in one.items()} for one in study.space)
+    return SweepRecord("sweep", 1, told, study.rows, plan, seconds, compiled.count, task.folds or 1), study
 
 
 def _told(value: Any) -> Any:

@@ -41,7 +41,7 @@ def _mistakes(task: Task, x: np.ndarray, y: np.ndarray, answer: Any) -> Mistakes
 
 def _inputs(task: Task, x: np.ndarray) -> tuple[np.ndarray | None, tuple[dict[str, str], ...]]:
     """Inputs as they were read: images [n, h w c], or the cells of a table by their columns."""
-    cells = task.inputs.inverse(x)
+    cells = task.inputs.inverse(x.reshape(len(x), -1))
     if task.dataset.image_shape:
         return cells, ()
     columns = task.inputs.columns
