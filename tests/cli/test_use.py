@@ -143,8 +143,8 @@ def test_a_setup_from_a_file_from_a_run_and_from_python(kitchen, fitted, monkeyp
 def test_images_are_folded_for_a_network_that_takes_them(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     code = "from dlcore import Setup, losses, sequential\nfrom dlcore.layers import Conv, Dense, Flatten\n"
-    code += "from dlcore.optimizers import Adam\n"
-    code += "setup = Setup(sequential(Conv(2, (3, 3)), Flatten(), Dense(10)), losses.softmax_cross_entropy, Adam(1e-2), epochs=3)\n"
+    code += "from dlcore.optimizers import Adam\nnet = sequential(Conv(2, (3, 3)), Flatten(), Dense(10))\n"
+    code += "setup = Setup(net, losses.softmax_cross_entropy, Adam(1e-2), epochs=3)\n"
     (tmp_path / "conv_setups.py").write_text(code)
     said(capsys, "fit", "digits", "--setup", "conv_setups:setup", "--out", "run", "--test", "--no-cache")
     assert load_model("run").shape == (8, 8, 1)
