@@ -1,4 +1,4 @@
-"""Commands that use what was trained: predict, evaluate."""
+"""Commands that use what was trained: predict, evaluate, export."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +35,25 @@ def evaluate(run: Positional[Path], file: Positional[Path], /) -> Callable[[], s
         file: A table with the columns of training and its target, or an .npz file with arrays x and y.
     """
     return lambda: _evaluate(run, file)
+
+
+def export(run: Positional[Path], file: Positional[Path], /) -> Callable[[], str]:
+    """Write a trained model as one StableHLO program, which jax alone loads and runs on CPU, GPU or TPU.
+
+    Args:
+        run: The folder of a run, or its folder model/ alone.
+        file: The new file, such as model.stablehlo.
+    """
+    return lambda: _export(run, file)
+
+
+def _export(run: Path, file: Path) -> str:
+    from dlcore.deployment import export_model, load_model
+
+    model = load_model(run)
+    export_model(file, model)
+    example = ", ".join(["n", *map(str, model.shape)])
+    return f"{file}: jax.export.deserialize(bytearray(open({str(file)!r}, 'rb').read())).call(x), x [{example}]"
 
 
 def _predict(run: Path, file: Path, out: Path | None, keep: tuple[str, ...]) -> str:

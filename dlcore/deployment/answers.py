@@ -42,18 +42,18 @@ def averaged(loss: Any, outputs: Array) -> Array:
     return mean_of_members(outputs, sound)
 
 
-def probabilities(loss: Any, outputs: Array, classes: int) -> np.ndarray | None:
+def probabilities(loss: Any, outputs: Array, classes: int) -> Array | None:
     """Probabilities [n, ..., classes] from outputs; None where the loss knows none, as that of support vectors.
 
     A single output is the logit, or the probability, of the second of two classes.
     """
     kind = _kind(loss)
     if kind in _LOGITS:
-        return np.asarray(softmax(outputs))
+        return softmax(outputs)
     if kind not in (*_LOGITS_OF_YES, *_PROBABILITIES):
         return None
-    p = np.asarray(sigmoid(outputs) if kind in _LOGITS_OF_YES else outputs)
-    return np.stack([1 - _single(p), _single(p)], -1) if _is_single(p, classes) else p
+    p = sigmoid(outputs) if kind in _LOGITS_OF_YES else outputs
+    return jnp.stack([1 - _single(p), _single(p)], -1) if _is_single(p, classes) else p
 
 
 def class_numbers_of(loss: Any, outputs: Array, classes: int) -> np.ndarray:

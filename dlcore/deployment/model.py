@@ -92,7 +92,8 @@ class TrainedModel:
             quantities = self.target.inverse(np.asarray(outputs).reshape(len(outputs), -1))
             return Predictions(names, quantities)
         named = np.array([*classes, ""])[class_numbers_of(loss, outputs, len(classes))]
-        return Predictions(names, named, probabilities(loss, outputs, len(classes)), classes)
+        shares = probabilities(loss, outputs, len(classes))
+        return Predictions(names, named, None if shares is None else np.asarray(shares), classes)
 
     def evaluate(self, source: Any, y: Any = None) -> Scores:
         """How good predictions for ``source`` are; right answers, names or quantities, are ``y`` or in the source.

@@ -17,8 +17,7 @@ from dlcore.tree.fields import hyperparams, static
 
 def outputs(run: "Run", x: Array) -> Array:
     """What ``run`` gives for x [n, ...] in evaluation mode: [n, ...], or of every member [members, n, ...]."""
-    f = _predict if run.members is None else _by_members(_predict)
-    return f(run.setup, run.params, run.model_state, run.inputs, x)
+    return outputs_at_once(Trained(run.setup, run.params, run.model_state, run.inputs), x, run.members is not None)
 
 
 class Trained(NamedTuple):
@@ -33,6 +32,11 @@ class Trained(NamedTuple):
 def trained(run: "Run") -> Trained:
     """What predicts of ``run``; numbers as arrays, so that others compile nothing."""
     return Trained(as_arrays(run.setup), run.params, run.model_state, run.inputs)
+
+
+def outputs_at_once(model: Trained, x: Array, members: bool) -> Array:
+    """What ``model`` gives for x [n, ...], all in one piece: [n, ...], or of every member [members, n, ...]."""
+    return (_by_members(_predict) if members else _predict)(*model, x)
 
 
 def outputs_in_chunks(model: Trained, x: Array, members: bool) -> Array:

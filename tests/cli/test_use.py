@@ -3,6 +3,7 @@
 import io
 import signal
 
+import jax.export
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,6 +87,15 @@ def test_evaluate_prints_the_scores(fitted, kitchen, capsys):
     assert lines["examples"] == "30"
     assert lines["accuracy"].startswith(f"{100 * expected.metrics['accuracy']:.1f} ±")
     assert "constant prediction" in lines["accuracy"]
+
+
+def test_an_export_is_a_program_of_its_own(fitted, kitchen, capsys):
+    assert "x [n, 6]" in said(capsys, "export", fitted, kitchen / "model.stablehlo")
+    program = jax.export.deserialize(bytearray((kitchen / "model.stablehlo").read_bytes()))
+    model, new = load_model(fitted), people(30, seed=1)
+    np.testing.assert_allclose(program.call(model.prepared(new)), model.predict(new).probabilities, rtol=1e-5)
+    assert cli.run(["export", fitted, str(kitchen / "model.stablehlo")]) == 2
+    assert "needed a new file" in capsys.readouterr().err
 
 
 def test_a_sweep_keeps_its_study_and_its_winner(swept, kitchen):
