@@ -74,6 +74,15 @@ class TestFigures:
         assert ax.lines[3].get_xdata() == [7, 7]
         assert {"running", "training", "validation", "best: epoch 7"} == set(self.labels(figure))
 
+    def test_compared_curves_have_their_names_at_their_ends(self):
+        first, second = history(np.linspace(1, 0.5, 5)), history(np.linspace(0.9, 0.2, 9), np.linspace(0.8, 0.1, 9))
+        (ax,) = figures.compared_curves({"one": first, "other": second}).axes
+        assert [line.get_linestyle() for line in ax.lines] == ["-", "-", "--", "--"]
+        np.testing.assert_array_equal(ax.lines[3].get_ydata(), second.train_loss)
+        low, high = ax.get_ylim()
+        heights = {text.get_text(): low + (high - low) * text.xy[1] for text in ax.texts}
+        assert heights == {"one": pytest.approx(0.5), "other": pytest.approx(0.2)}
+
     def test_a_notebook_shows_it(self):
         picture = figures.loss_curves(history(np.ones(3)))._repr_png_()
         assert picture.startswith(b"\x89PNG")

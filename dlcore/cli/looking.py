@@ -1,4 +1,4 @@
-"""Commands that look at a run or prepare one: report, new, doctor."""
+"""Commands that look at runs or prepare one: report, compare, new, doctor."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +24,23 @@ def _draw(folder: Path) -> str:
     from dlcore import report as pages
 
     return str(pages.finish(folder))
+
+
+def compare(runs: Positional[tuple[Path, ...]], /, out: Path | None = None) -> Callable[[], str]:
+    """Put runs beside each other: the values in which their setups differ, losses, metrics and times.
+
+    Args:
+        runs: The folders of two runs or more.
+        out: A .png, .svg or .pdf file for their learning curves.
+    """
+    return lambda: _compare(runs, out)
+
+
+def _compare(runs: tuple[Path, ...], out: Path | None) -> str:
+    from dlcore import report as pages
+
+    table = pages.compare(runs)
+    return f"{table}\n{pages.draw_comparison(runs, out)}" if out else table
 
 
 def new(

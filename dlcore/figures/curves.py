@@ -75,6 +75,18 @@ def step_curves(history: Any) -> Any:
     return figure
 
 
+def compared_curves(histories: Mapping[str, Any]) -> Any:
+    """The losses of several histories by name over the epochs: validation in full, training dashed, a color each."""
+    figure, (ax,) = canvas()
+    lines = [(h.validation_loss, name, SERIES[i % len(SERIES)]) for i, (name, h) in enumerate(histories.items())]
+    _curves(ax, lines, "validation loss (dashed: training)")
+    for (_, _, color), h in zip(lines, histories.values(), strict=True):
+        ax.plot(epochs(h.train_loss), np.asarray(h.train_loss, float), color=color, linewidth=1.0, linestyle="--")
+    fit_scale(ax, [curve for h in histories.values() for curve in (h.validation_loss, h.train_loss)])
+    _label(ax, lines)
+    return figure
+
+
 def ladder(loss: Mapping[int, Any], accuracy: Mapping[int, Any] | None = None) -> Any:
     """Loss, and below it accuracy, over the epochs of trainings on a few examples: [epochs] by number of examples."""
     parts = [("loss", loss), ("accuracy", accuracy)] if accuracy else [("loss", loss)]

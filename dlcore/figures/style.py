@@ -128,6 +128,7 @@ def label_ends(ax: Any, ends: Sequence[End]) -> None:
     ends = sorted((end for end in ends if np.isfinite(end.y)), key=lambda end: end.y)
     if not ends:
         return
+    ax.get_ylim()  # limits wait for somebody who asks before they take in what was drawn last
     to_axes = ax.transData + ax.transAxes.inverted()
     heights = [float(to_axes.transform((1.0, end.y))[1]) for end in ends]
     gap = min(_LABEL_GAP, 1 / len(ends))

@@ -2,9 +2,22 @@
 
 from dlcore.console.progress import bar
 from dlcore.console.summary import summary
+from dlcore.report.comparison import compare, draw_comparison
 from dlcore.report.ending import finish
 from dlcore.report.html import UndrawnError, build
 from dlcore.report.tensorboard import write_events
 from dlcore.runs import RunFolder, environment, read
 
-__all__ = ["RunFolder", "UndrawnError", "bar", "build", "environment", "finish", "read", "summary", "write_events"]
+__all__ = [
+    "RunFolder",
+    "UndrawnError",
+    "bar",
+    "build",
+    "compare",
+    "draw_comparison",
+    "environment",
+    "finish",
+    "read",
+    "summary",
+    "write_events",
+]

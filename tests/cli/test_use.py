@@ -89,6 +89,25 @@ def test_evaluate_prints_the_scores(fitted, kitchen, capsys):
     assert "constant prediction" in lines["accuracy"]
 
 
+def test_runs_beside_each_other(fitted, swept, kitchen, capsys):
+    words = ["fit", kitchen / "homes.csv", "--target", "sold", "--drop", "price", "--out", kitchen / "faster", *QUICK]
+    said(capsys, *words, "optimizer.learning_rate=0.1")
+    table = said(capsys, "compare", fitted, kitchen / "faster", "--out", kitchen / "both.png")
+    rows = {line[: line.index("  ")]: line.split()[-2:] for line in table.splitlines() if "  " in line}
+    assert rows["optimizer.learning_rate"] == ["0.001", "0.1"]
+    assert "epochs" not in rows
+    for i, folder in enumerate((fitted, kitchen / "faster")):
+        training = report.read(folder).training
+        assert float(rows["validation loss"][i]) == pytest.approx(min(training.history.validation_loss), rel=1e-3)
+    assert table.splitlines()[-1] == str(kitchen / "both.png")
+    assert (kitchen / "both.png").read_bytes().startswith(b"\x89PNG")
+    assert "the data differ" in said(capsys, "compare", fitted, swept)
+    for words, message in {(fitted,): "two runs at least", (fitted, "nowhere"): "needed the folder of a run",
+                           (fitted, swept, "--out", "a.txt"): "ends in .png"}.items():  # fmt: skip
+        assert cli.run(["compare", *words]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_an_export_is_a_program_of_its_own(fitted, kitchen, capsys):
     assert "x [n, 6]" in said(capsys, "export", fitted, kitchen / "model.stablehlo")
     program = jax.export.deserialize(bytearray((kitchen / "model.stablehlo").read_bytes()))
