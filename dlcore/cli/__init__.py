@@ -65,7 +65,7 @@ def _command(words: Sequence[str]) -> Callable[[], str]:
 def _commands() -> dict[str, Callable[..., Any]]:
     from dlcore.cli import filling, looking, using
 
-    given = (filling.recipe, filling.fit, filling.sweep, using.predict, using.evaluate, using.export)
+    given = (filling.recipe, filling.fit, filling.sweep, filling.resume, using.predict, using.evaluate, using.export)
     return {f.__name__: f for f in (*given, looking.report, looking.compare, looking.new, looking.doctor)}
 
 

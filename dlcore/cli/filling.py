@@ -77,18 +77,45 @@ def sweep(
     return lambda: _filled("sweep", options, name, table, out, cache)
 
 
-def _filled(command: str, options: Any, name: str, table: TableOptions, out: Path | None, cache: bool) -> str:
+def resume(folder: Positional[Path], /, cache: bool = True) -> Callable[[], str]:
+    """Go on with a fit or a sweep that was interrupted or killed, from what it kept, to the same numbers.
+
+    Args:
+        folder: The folder of the run.
+        cache: Keep compiled programs for the next run, in the cache folder of the user.
+    """
+    return lambda: _resumed(folder, cache)
+
+
+def _prepare(cache: bool) -> None:
+    """One CPU device per core, over which the trainings of a sweep are spread, and the cache of programs."""
     import jax
 
-    from dlcore import data, report
-    from dlcore.recipe import cook, search, single
-
-    # one CPU device per core: the trainings of a sweep are spread over them; too late where JAX has started
-    with contextlib.suppress(RuntimeError):
+    with contextlib.suppress(RuntimeError):  # too late where JAX has started
         jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
     if cache:
         use_cache()
+
+
+def _resumed(folder: Path, cache: bool) -> str:
+    from dlcore import recipe as programs
+    from dlcore import report
+
+    _prepare(cache)
+    programs.resume_run(folder)
+    return report.summary(folder)
+
+
+def _filled(command: str, options: Any, name: str, table: TableOptions, out: Path | None, cache: bool) -> str:
+    from dlcore import report
+    from dlcore.recipe import cook, search, single
+    from dlcore.recipe.task import Source
+
+    _prepare(cache)
     folder = out or Path("runs") / f"{Path(name).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    run = {"recipe": cook.run, "fit": single.run, "sweep": search.run}[command]
-    run(options, name, folder, lambda source: data.load(source, **vars(table)))
+    source = Source(name, {field: value for field, value in vars(table).items() if value not in (None, ())})
+    if command == "recipe":
+        cook.run(options, name, folder, lambda _: source.load())
+    else:
+        {"fit": single.run, "sweep": search.run}[command](options, source, folder)
     return report.summary(folder)

@@ -12,6 +12,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from dlcore.numerics.errors import needed
+
 Path = str | os.PathLike[str]
 Arrays = dict[str, Any]  # by their place
 FLOAT, ARRAY = "$float", "$npz"  # marks: JSON has no nan and inf; an array stands in the file beside it
@@ -102,3 +104,18 @@ def replace_file(path: pathlib.Path, write: Callable[[IO[bytes]], Any]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def alone(folder: pathlib.Path) -> Iterator[None]:
+    """Nobody else is in ``folder``: a lock that ends with its process, however that ends. Raises ValueError else."""
+    with open(folder / "lock", "w") as file:
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except ImportError:  # no such locks on this system
+            pass
+        except OSError as error:
+            raise ValueError(needed(str(folder), "a folder that no other process works in", "one in use")) from error
+        yield

@@ -1,5 +1,6 @@
 """Programs that fill run folders: the lectures' recipe (check, tune, train, diagnose, test once), a fit, a sweep."""
 
+from dlcore.recipe.again import resume_run
 from dlcore.recipe.cook import run
 from dlcore.recipe.filling import RunFailedError
 from dlcore.recipe.options import Recipe
@@ -7,4 +8,4 @@ from dlcore.recipe.search import Search
 from dlcore.recipe.setups import setup_of
 from dlcore.recipe.single import Training
 
-__all__ = ["Recipe", "RunFailedError", "Search", "Training", "run", "setup_of"]
+__all__ = ["Recipe", "RunFailedError", "Search", "Training", "resume_run", "run", "setup_of"]

@@ -13,14 +13,14 @@ class RunFailedError(RuntimeError):
     """A run that failed after its first record: its folder is kept, ``dlcore report`` shows what was done."""
 
 
-def fill(out: Path, steps: Callable[[RunFolder], None]) -> Path:
-    """Do ``steps`` and draw their report in the new folder ``out``; the path of its page.
+def fill(out: Path, steps: Callable[[RunFolder], None], again: bool = False) -> Path:
+    """Do ``steps`` and draw their report in the new folder ``out``, or ``again`` in one there is; the path of its page.
 
     Raises ValueError in one line where the first step refuses what it was given; then nothing is left behind. Whatever
     fails later, or Ctrl-C, which waits for the end of what is in hand, leaves a folder with all that was done:
     RunFailedError or KeyboardInterrupt.
     """
-    folder = RunFolder(out)
+    folder = RunFolder(out, again)
     page = folder.path / "report.html"
     with interrupts.deferred():
         try:

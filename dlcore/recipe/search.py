@@ -7,16 +7,15 @@ from typing import Any
 
 import jax
 
-from dlcore import data
 from dlcore.console.progress import bar
 from dlcore.diagnosis.compilations import count_compilations
 from dlcore.numerics.errors import needed
 from dlcore.recipe.filling import begin, fill
 from dlcore.recipe.setups import space_of
-from dlcore.recipe.single import named, ready, refusing
+from dlcore.recipe.single import ask, named, origin, ready, refusing
 from dlcore.recipe.steps import look, test
 from dlcore.recipe.steps.keep import keep
-from dlcore.recipe.task import Load, Task
+from dlcore.recipe.task import Source, Task
 from dlcore.runs import RecipeRecord, RunFolder, SetupRecord, SweepRecord
 from dlcore.training import Setup, arrays
 from dlcore.tree.fields import is_code
@@ -51,25 +50,28 @@ class Search:
     """Open the test set for the winner: once, when nothing is to be chosen any more."""
 
 
-def run(search: Search, name: str, out: Path, load: Load = data.load) -> Path:
-    """Sweep a space on the data set ``name`` in the new folder ``out``, as ``fill`` does; the path of its report."""
+def run(search: Search, source: Source, out: Path, again: bool = False) -> Path:
+    """Sweep a space on the data of ``source`` in the folder ``out``, as ``fill`` does; the path of its report.
+
+    Every finished call of the program is kept: ``again`` trains what is not there.
+    """
     for field, least in {"n": 1, "seeds": 1, "folds": 0}.items():
         if getattr(search, field) < least:
             raise ValueError(needed(field, f"at least {least}", getattr(search, field)))
     if not search.grid and not search.sample:
         hint = "--grid optimizer.learning_rate=1e-3,1e-2"
         raise ValueError(needed("sweep", "something to vary, --grid or --sample", "neither", hint))
-    return fill(out, lambda folder: _run(search, name, load, folder))
+    return fill(out, lambda folder: _run(search, source, folder), again)
 
 
-def _run(search: Search, name: str, load: Load, folder: RunFolder) -> None:
+def _run(search: Search, source: Source, folder: RunFolder) -> None:
     """All steps, each with its record."""
     begin(folder, "data")
-    task, setup = ready(search, load(name), search.folds)
+    task, setup = ready(search, source.load(), search.folds)
     space = space_of(setup, search.grid, search.sample, search.n, search.seed)
     with refusing():
         setups_of(setup, space, arrays(task.split))
-    folder.keep(RecipeRecord(task.dataset.name, dataclasses.asdict(search), "sweep"))
+    ask(RecipeRecord(task.dataset.name, dataclasses.asdict(search), "sweep", *origin(source, task)), folder)
     look.keep(task, folder)
     begin(folder, "sweep")
     record, study = _sweep(search, setup, space, task, folder)

@@ -2,7 +2,9 @@
 
 import contextlib
 import dataclasses
+import shutil
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,13 @@ from dlcore.recipe.filling import begin, fill
 from dlcore.recipe.setups import setup_from, with_values
 from dlcore.recipe.steps import look, test
 from dlcore.recipe.steps.keep import keep
-from dlcore.recipe.task import Load, Task, prepare
+from dlcore.recipe.task import Source, Task, prepare
 from dlcore.runs import RecipeRecord, RunFolder, SetupRecord, one_line
-from dlcore.training import Progress, Run, Setup, arrays, check_setup, fit
+from dlcore.training import Progress, Run, Setup, arrays, check_setup, checkpoints, fit
 from dlcore.tree.saved import to_config
+from dlcore.tuning.kept_data import fingerprint
+
+SHARE, GUESS = 0.05, 0.25  # of the time of a training that its checkpoints may take; seconds, before one was written
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,25 +41,43 @@ class Training:
     """Open the test set at the end: once, when nothing is to be chosen any more."""
 
 
-def run(training: Training, name: str, out: Path, load: Load = data.load) -> Path:
-    """Train one setup on the data set ``name`` in the new folder ``out``, as ``fill`` does; the path of its report."""
-    return fill(out, lambda folder: _run(training, name, load, folder))
+def run(training: Training, source: Source, out: Path, again: bool = False) -> Path:
+    """Train one setup on the data of ``source`` in the folder ``out``, as ``fill`` does; the path of its report.
+
+    Checkpoints are written on the way: ``again`` goes on from the last one.
+    """
+    return fill(out, lambda folder: _run(training, source, folder), again)
 
 
-def _run(training: Training, name: str, load: Load, folder: RunFolder) -> None:
+def _run(training: Training, source: Source, folder: RunFolder) -> None:
     """All steps, each with its record."""
     begin(folder, "data")
-    task, setup = ready(training, load(name))
-    folder.keep(RecipeRecord(task.dataset.name, dataclasses.asdict(training), "fit"))
+    task, setup = ready(training, source.load())
+    ask(RecipeRecord(task.dataset.name, dataclasses.asdict(training), "fit", *origin(source, task)), folder)
     look.keep(task, folder)
     folder.keep(SetupRecord(0, 0, named(setup), repr(setup)))
     begin(folder, "training")
     began = time.perf_counter()
-    trained = _fit(setup, task)
+    trained = _fit(setup, task, folder.path / "checkpoints")
     model = keep(trained, task, folder, began, trained.ending != "interrupted")
+    if trained.ending != "interrupted":
+        shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
     if training.test:
         begin(folder, "test")
         folder.keep(test.evaluate(model, task))
+
+
+def origin(source: Source, task: Task) -> tuple[str, dict[str, Any], str]:
+    """Where the data come from, how they are read and their fingerprint, as a record keeps them."""
+    return source.place, source.table, fingerprint(task.split)
+
+
+def ask(asked: RecipeRecord, folder: RunFolder) -> None:
+    """Keep what is asked; raises ValueError where the folder is gone on with and the data are others than they were."""
+    before = RecipeRecord.find(folder.path)
+    if before and before.fingerprint != asked.fingerprint:
+        raise ValueError(needed(asked.source, "the data that the run began with", "others", "a new run"))
+    folder.keep(asked)
 
 
 def ready(training: Any, dataset: data.Dataset, folds: int = 1) -> tuple[Task, Setup]:
@@ -106,10 +129,53 @@ def _folded(split: data.Split, shape: tuple[int, ...]) -> data.Split:
     return dataclasses.replace(split, **parts)
 
 
-def _fit(setup: Setup, task: Task) -> Run:
-    """The training; Ctrl-C ends it after the epochs in hand."""
+def _fit(setup: Setup, task: Task, folder: Path) -> Run:
+    """The training, from its last checkpoint on where there is one; Ctrl-C ends it after the epochs in hand.
+
+    A checkpoint is written at the end of a chunk, but not more often than costs one part in twenty of the time.
+    """
+    there, began = _last(setup, task, folder), time.monotonic()
+    spent, cost = 0.0, GUESS
+
+    def watch(now: Progress) -> None:
+        nonlocal spent, cost
+        begun = time.monotonic()
+        if spent + cost <= SHARE * (begun - began) and now.epoch < setup.epochs:
+            state = now.state
+            _save(Run(setup, state.best.params, state.best.model_state, now.whole, state), folder)
+            cost = time.monotonic() - begun
+            spent += cost
+        progress.update(now.epoch, _note(now))
+
     with bar("Train", setup.epochs, "epoch") as progress:
-        return fit(setup, task.split, task.key, watch=lambda now: progress.update(now.epoch, _note(now)))
+        run = fit(setup, task.split, task.key, watch=watch, resume=there)
+    if run.ending == "interrupted":
+        _save(run, folder)
+    return run
+
+
+def _save(run: Run, folder: Path) -> None:
+    """A checkpoint of ``run``, and none but it and the one before. A disk that fails does not end the training."""
+    path = folder / f"{int(run.state.epoch):08d}"
+    if path.exists():
+        return
+    try:
+        folder.mkdir(exist_ok=True)
+        checkpoints.save(path, run)
+        for old in sorted(folder.glob("*[0-9]"))[:-2]:
+            shutil.rmtree(old, ignore_errors=True)
+    except (OSError, ValueError) as error:
+        warnings.warn(f"{folder}: no checkpoint could be written ({one_line(error)})", stacklevel=2)
+
+
+def _last(setup: Setup, task: Task, folder: Path) -> Any:
+    """The (state, history) of the last whole checkpoint, None without any; a damaged one is warned of."""
+    for path in sorted(folder.glob("*[0-9]"), reverse=True):
+        try:
+            return checkpoints.restore(path, setup, task.split, task.key)
+        except ValueError as error:
+            warnings.warn(f"{one_line(error)}; the one before it is used", stacklevel=2)
+    return None
 
 
 def _note(now: Progress) -> str:

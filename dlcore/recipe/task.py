@@ -1,6 +1,7 @@
 """A data set made ready for training: checked, split, normalized."""
 
 import dataclasses
+import pathlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,26 @@ from dlcore import data, diagnosis
 from dlcore.numerics.errors import needed
 
 FEW, FOLDS = 1000, 5  # below so many examples, so many folds
-Load = Callable[[str], data.Dataset]
+Load = Callable[..., data.Dataset]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Where data come from: a name or a path, how a table there is read, and what loads it."""
+
+    name: str
+    table: dict[str, Any] = dataclasses.field(default_factory=dict)
+    by: Load = data.load
+
+    def load(self) -> data.Dataset:
+        """The data set."""
+        return self.by(self.name, **self.table)
+
+    @property
+    def place(self) -> str:
+        """The name, or where the file is, whatever folder one stands in."""
+        path = pathlib.Path(self.name).expanduser()
+        return str(path.resolve()) if path.exists() and self.name not in data.names() else self.name
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,12 +31,19 @@ class StatusRecord(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class RecipeRecord(Record):
-    """What was asked for: the data set's name, the options, and of which command: recipe, fit or sweep."""
+    """What was asked for: the data set's name, the options, and of which command: recipe, fit or sweep.
+
+    Where it can be gone on with also the ``source`` of the data, how its ``table`` is read, and the ``fingerprint`` of
+    what is trained with.
+    """
 
     file = "recipe"
     data: str
     options: dict[str, Any]
     command: str = "recipe"
+    source: str = ""
+    table: dict[str, Any] = dataclasses.field(default_factory=dict)
+    fingerprint: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

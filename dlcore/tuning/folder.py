@@ -5,13 +5,13 @@ import json
 import os
 import pathlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 import jax
 import numpy as np
 
-from dlcore.data.files import Path, read, write
+from dlcore.data.files import Path, alone, read, write
 from dlcore.numerics.errors import needed
 from dlcore.training import History, as_arrays, start
 from dlcore.tree import differences, from_config, to_config
@@ -42,7 +42,7 @@ class StudyFolder:
     def __enter__(self) -> Self:
         now = _about(self._asked)  # refuses what has no name before anything is written
         _make(self.path)
-        self._stack.enter_context(_alone(self.path))
+        self._stack.enter_context(alone(self.path))
         about = self._about(now)
         places = {_text(one): i for i, one in enumerate(_space(now))}
         self._numbers = [places[_text(one)] for one in _space(about)]
@@ -244,18 +244,3 @@ def _make(path: pathlib.Path) -> None:
         raise ValueError(
             needed(str(path), "a new folder, or one of a study", f"one with {min(strange)}", "another name")
         )
-
-
-@contextlib.contextmanager
-def _alone(path: pathlib.Path) -> Iterator[None]:
-    """Nobody else is in the folder: a lock that ends with its process, however that ends."""
-    with open(path / "lock", "w") as file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # no such locks on this system
-            pass
-        except OSError as error:
-            raise ValueError(needed(str(path), "a folder that no other process works in", "one in use")) from error
-        yield
