@@ -121,6 +121,7 @@ def _filled(f, model, x, members):
     """``f`` of x [n, ...], filled up to a power of two by the last example."""
     n = len(x)
     size = 1 << max(n - 1, 0).bit_length()
-    filled = x[np.minimum(np.arange(size), n - 1)] if n else jnp.zeros((size, *x.shape[1:]), x.dtype)
+    rest = x[-1:] if n else jnp.zeros((1, *x.shape[1:]), x.dtype)
+    filled = x if n == size else jnp.concatenate([x, jnp.repeat(rest, size - n, 0)])
     outputs = f(*model, filled)
     return outputs[:, :n] if members else outputs[:n]
