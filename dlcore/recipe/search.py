@@ -12,11 +12,11 @@ from dlcore.diagnosis.compilations import count_compilations
 from dlcore.numerics.errors import needed
 from dlcore.recipe.filling import begin, fill
 from dlcore.recipe.setups import space_of
-from dlcore.recipe.single import ask, named, origin, ready, refusing
+from dlcore.recipe.single import ask, named, ready, refusing
 from dlcore.recipe.steps import look, test
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Source, Task
-from dlcore.runs import RecipeRecord, RunFolder, SetupRecord, SweepRecord
+from dlcore.runs import RunFolder, SetupRecord, SweepRecord
 from dlcore.training import Setup, arrays
 from dlcore.tree.fields import is_code
 from dlcore.tree.saved import public_name
@@ -71,7 +71,7 @@ def _run(search: Search, source: Source, folder: RunFolder) -> None:
     space = space_of(setup, search.grid, search.sample, search.n, search.seed)
     with refusing():
         setups_of(setup, space, arrays(task.split))
-    ask(RecipeRecord(task.dataset.name, dataclasses.asdict(search), "sweep", *origin(source, task)), folder)
+    ask("sweep", search, source, task, folder)
     look.keep(task, folder)
     begin(folder, "sweep")
     record, study = _sweep(search, setup, space, task, folder)

@@ -53,7 +53,7 @@ def _run(training: Training, source: Source, folder: RunFolder) -> None:
     """All steps, each with its record."""
     begin(folder, "data")
     task, setup = ready(training, source.load())
-    ask(RecipeRecord(task.dataset.name, dataclasses.asdict(training), "fit", *origin(source, task)), folder)
+    ask("fit", training, source, task, folder)
     look.keep(task, folder)
     folder.keep(SetupRecord(0, 0, named(setup), repr(setup)))
     begin(folder, "training")
@@ -67,13 +67,13 @@ def _run(training: Training, source: Source, folder: RunFolder) -> None:
         folder.keep(test.evaluate(model, task))
 
 
-def origin(source: Source, task: Task) -> tuple[str, dict[str, Any], str]:
-    """Where the data come from, how they are read and their fingerprint, as a record keeps them."""
-    return source.place, source.table, fingerprint(task.split)
+def ask(command: str, options: Any, source: Source, task: Task, folder: RunFolder) -> None:
+    """Keep what is asked; raises ValueError where the folder is gone on with and the data are others than they were.
 
-
-def ask(asked: RecipeRecord, folder: RunFolder) -> None:
-    """Keep what is asked; raises ValueError where the folder is gone on with and the data are others than they were."""
+    Files are named by where they are, whatever folder somebody stands in who goes on.
+    """
+    said = dataclasses.asdict(options) | {"setup": options.setup and Source(options.setup).place}
+    asked = RecipeRecord(task.dataset.name, said, command, source.place, source.table, fingerprint(task.split))
     before = RecipeRecord.find(folder.path)
     if before and before.fingerprint != asked.fingerprint:
         raise ValueError(needed(asked.source, "the data that the run began with", "others", "a new run"))

@@ -64,7 +64,7 @@ def test_a_fit_after_ctrl_c(whole, tmp_path, monkeypatch):
 
 @pytest.fixture
 def broken(tmp_path, monkeypatch):
-    """A fit with a checkpoint at every chunk, in which the machine failed."""
+    """A fit with a checkpoint at every chunk, in which the machine failed; its setup came from a file beside it."""
     fit = single.fit
 
     def failing(*words, watch, **options):
@@ -77,7 +77,10 @@ def broken(tmp_path, monkeypatch):
 
     monkeypatch.setattr(single, "fit", failing)
     monkeypatch.setattr(single, "SHARE", 1e9)
-    run(FIT, tmp_path / "run", 1)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert cli.run(["new", "iris", "setup.json"]) == 0
+    run([*FIT, "--setup", "setup.json"], tmp_path / "run", 1)
     monkeypatch.undo()
     return tmp_path / "run"
 
