@@ -285,6 +285,9 @@ def _numbers(values: Any, column: Number, by: Preprocessing) -> np.ndarray:
         w for w, r in zip(words, read, strict=True) if np.isnan(r) and w.lower() not in MISSING and w not in by.missing
     ]
     if strange and len(strange) == len(words):
-        hint = f"{option('missing', (strange[0],))}, or the file that was meant"
-        raise ValueError(f"column {column.name!r}: needed numbers, got {strange[0]!r}; try {hint}")
+        other = not np.isnan(number(strange[0], "," if by.decimal == "." else "."))
+        hint = f"the decimal mark {by.decimal!r} of training" if other else option("missing", (strange[0],))
+        raise ValueError(
+            f"column {column.name!r}: needed numbers, got {strange[0]!r}; try {hint}, or the file that was meant"
+        )
     return np.array([*read, np.nan])[codes]

@@ -76,6 +76,10 @@ def test_files_of_many_kinds_say_the_same(tmp_path):
     new.assign(size=new["size"].map(lambda v: f"{v:.1f}".replace(".", ",") if v == v else "")).to_csv(
         tmp_path / "comma.csv", index=False, sep=";"
     )
+    with pytest.raises(
+        ValueError, match="column 'size': needed numbers, got '.*,.'; try the decimal mark '.' of training"
+    ):
+        classifier().predict(tmp_path / "comma.csv")
     for name in ("a.csv", "a.tsv.gz", "inputs.csv"):
         np.testing.assert_array_equal(classifier().predict(tmp_path / name).probabilities, expected)
     rows = new[["size", "floor", "town"]].to_numpy(object)
