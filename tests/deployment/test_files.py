@@ -77,7 +77,7 @@ def test_files_of_many_kinds_say_the_same(tmp_path):
         tmp_path / "comma.csv", index=False, sep=";"
     )
     with pytest.raises(
-        ValueError, match="column 'size': needed numbers, got '.*,.'; try the decimal mark '.' of training"
+        ValueError, match=r"column 'size': needed numbers, got '.*,.'; try the decimal mark '.' of training"
     ):
         classifier().predict(tmp_path / "comma.csv")
     for name in ("a.csv", "a.tsv.gz", "inputs.csv"):
