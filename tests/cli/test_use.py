@@ -183,12 +183,12 @@ def test_images_are_folded_for_a_network_that_takes_them(tmp_path, monkeypatch, 
 def test_ctrl_c_in_the_training_keeps_the_model(tmp_path, monkeypatch, capsys):
     fit = single.fit
 
-    def pressed(*words, watch):
+    def pressed(*words, watch, **options):
         def then(progress):
             signal.raise_signal(signal.SIGINT)
             watch(progress)
 
-        return fit(*words, watch=then)
+        return fit(*words, watch=then, **options)
 
     monkeypatch.setattr(single, "fit", pressed)
     assert cli.run(["fit", "iris", "--out", str(tmp_path / "run"), "--no-cache"]) == 130
