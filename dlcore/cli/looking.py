@@ -60,17 +60,13 @@ def _new(name: str, file: Path, table: TableOptions) -> str:
     import json
 
     from dlcore import data
-    from dlcore.numerics.errors import needed
+    from dlcore.data.files import write_named
     from dlcore.recipe.setups import setup_from
     from dlcore.tree.saved import to_config
 
-    if file.exists():
-        raise ValueError(needed(str(file), "a new file", "one that exists", "another name"))
     setup = setup_from(None, data.load(name, **vars(table)))
-    try:
-        file.write_text(json.dumps(to_config(setup), indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ValueError(needed(str(file), "a file that can be written", error.strerror)) from error
+    text = json.dumps(to_config(setup), indent=1) + "\n"
+    write_named(file, lambda opened: opened.write(text.encode()), new=True)
     return f"{file}: dlcore fit {name} --setup {file}"
 
 
@@ -86,6 +82,7 @@ def _doctor() -> str:
 
     from dlcore.cli.cache import folder_of_cache
     from dlcore.console.numbers import memory
+    from dlcore.console.summary import two_columns
     from dlcore.runs import environment
 
     found = environment()
@@ -102,8 +99,7 @@ def _doctor() -> str:
     missing = [f"{name} ({what})" for name, what in extras.items() if importlib.util.find_spec(name) is None]
     rows += [("not installed", ", ".join(missing))] if missing else []
     rows += [("advice", line) for line in _advice(jax.default_backend())]
-    width = max(len(name) for name, _ in rows) + 2
-    return "\n".join(f"{name.ljust(width)}{value}" for name, value in rows)
+    return two_columns(rows)
 
 
 def _advice(backend: str) -> list[str]:

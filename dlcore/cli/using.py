@@ -7,7 +7,7 @@ from typing import Any
 from tyro.conf import Positional
 
 from dlcore.console.numbers import metric, short
-from dlcore.data.files import replace_file
+from dlcore.data.files import write_named
 from dlcore.numerics.errors import needed
 
 _KINDS = (".csv", ".tsv", ".parquet", ".npz")
@@ -64,10 +64,7 @@ def _predict(run: Path, file: Path, out: Path | None, keep: tuple[str, ...]) -> 
     frame = load_model(run).table(file, keep)
     if out is None:
         return frame.to_csv(index=False).rstrip("\n")
-    try:
-        replace_file(out, lambda opened: _write(frame, out.suffix.lower(), opened))
-    except OSError as error:
-        raise ValueError(needed("--out", "a file that can be written", f"{out} ({error.strerror})")) from error
+    write_named(out, lambda opened: _write(frame, out.suffix.lower(), opened))
     return f"{len(frame)} predictions in {out}"
 
 
@@ -84,11 +81,11 @@ def _write(frame: Any, kind: str, file: Any) -> None:
 
 
 def _evaluate(run: Path, file: Path) -> str:
+    from dlcore.console.summary import two_columns
     from dlcore.deployment import load_model
 
     found = load_model(run).evaluate(file)
     rows = [("examples", short(found.n)), ("loss", short(found.loss))]
     rows += [(name, metric(name, value, found.standard_error.get(name))) for name, value in found.metrics.items()]
     constant = {name: f"  (constant prediction: {metric(name, value)})" for name, value in found.baseline.items()}
-    width = max(len(name) for name, _ in rows) + 2
-    return "\n".join(f"{name.ljust(width)}{value}{constant.get(name, '')}" for name, value in rows)
+    return two_columns([(name, value + constant.get(name, "")) for name, value in rows])

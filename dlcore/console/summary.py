@@ -2,7 +2,7 @@
 
 import os
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from dlcore.console.numbers import metric, percent, short, with_error
 from dlcore.console.progress import duration
@@ -14,14 +14,22 @@ _WIDTH = 80
 
 def summary(folder: str | os.PathLike[str]) -> str:
     """The result of a run folder as plain text in two columns, at most 80 wide; paths are never broken."""
-    rows = list(_rows(read(folder)))
+    return two_columns(list(_rows(read(folder))), _WIDTH)
+
+
+def two_columns(rows: Sequence[tuple[str, str]], width: int | None = None) -> str:
+    """Names and what they say below each other, wrapped where the text is wider than ``width``."""
     left = max(len(name) for name, _ in rows) + 2
     lines = []
     for name, value in rows:
-        wrapped = textwrap.wrap(value, _WIDTH - left, break_long_words=False, break_on_hyphens=False) or [""]
+        wrapped = [value] if width is None else _wrapped(value, width - left)
         lines.append(name.ljust(left) + wrapped[0])
         lines += [" " * left + line for line in wrapped[1:]]
     return "\n".join(lines)
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _rows(records: Records) -> Iterator[tuple[str, str]]:

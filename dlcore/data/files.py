@@ -106,6 +106,26 @@ def replace_file(path: pathlib.Path, write: Callable[[IO[bytes]], Any]) -> None:
         raise
 
 
+def write_named(path: Path, write: Callable[[IO[bytes]], Any], new: bool = False) -> pathlib.Path:
+    """``replace_file`` for a file that somebody named; where it is.
+
+    Raises ValueError, in one line, where it cannot be written, or, of a ``new`` one, where it exists.
+    """
+    target = pathlib.Path(os.path.abspath(os.path.expanduser(path)))
+    if new and target.exists():
+        raise ValueError(needed(str(path), "a new file", "one that exists", "another name"))
+    try:
+        replace_file(target, write)
+    except OSError as error:
+        raise ValueError(needed(str(path), "a file that can be written", error.strerror)) from error
+    return target
+
+
+def tuples(record: dict[str, Any]) -> dict[str, Any]:
+    """A dictionary of ``read`` with tuples where they were, lists not."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}
+
+
 @contextlib.contextmanager
 def alone(folder: pathlib.Path) -> Iterator[None]:
     """Nobody else is in ``folder``: a lock that ends with its process, however that ends. Raises ValueError else."""

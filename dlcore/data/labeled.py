@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from dlcore.data.cells import MISSING, factorized, label_of, number, tidy
-from dlcore.data.preprocessing import Target
+from dlcore.data.cells import MISSING, factorized, label_of, tidy
+from dlcore.data.preprocessing import Number, Preprocessing, Target, cells_of
 from dlcore.data.tables import Table
 from dlcore.numerics.errors import needed
 
@@ -33,10 +33,10 @@ def _is_number_of(word: str, count: int) -> bool:
     return word.isdecimal() and int(word) < count
 
 
-def targets_in(table: Table, target: Target, missing: tuple[str, ...] = ()) -> np.ndarray:
+def targets_in(table: Table, by: Preprocessing, target: Target) -> np.ndarray:
     """Class numbers [n], -1 where missing, or quantities [n, k] in their units, NaN where missing, of a table.
 
-    Raises ValueError where the table has no such columns, or other classes.
+    They are read as the columns of training were. Raises ValueError where the table has none, or other classes.
     """
     if absent := [name for name in target.names if name not in table.frame.columns] or not target.names:
         there = ", ".join(map(repr, list(table.frame.columns)[:12]))
@@ -44,12 +44,5 @@ def targets_in(table: Table, target: Target, missing: tuple[str, ...] = ()) -> n
         raise ValueError(f"needed the column {what} to compare with, got {there}; try a table with the right answers")
     columns = [table.frame[name] for name in target.names]
     if target.classes:
-        return class_numbers(columns[0], target.classes, missing)
-    return np.stack([_quantities(column, table.decimal) for column in columns], axis=1)
-
-
-def _quantities(values: Any, decimal: str) -> np.ndarray:
-    if values.dtype.kind in "biuf":
-        return values.to_numpy(np.float64, na_value=np.nan)
-    codes, found = factorized(values)
-    return np.array([*(number(tidy(word), decimal) for word in found), np.nan])[codes]
+        return class_numbers(columns[0], target.classes, by.missing)
+    return np.stack([cells_of(column, Number(str(column.name), 0.0, 1.0), by) for column in columns], axis=1)

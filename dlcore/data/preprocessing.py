@@ -10,6 +10,7 @@ import numpy as np
 
 from dlcore.data.cells import MISSING, factorized, label_of, number, tidy
 from dlcore.data.examples import Column, Examples, Schema
+from dlcore.data.files import tuples
 from dlcore.data.normalization import blocks, moments
 from dlcore.data.options import TableOptions, option
 from dlcore.data.splits import Split
@@ -113,7 +114,7 @@ class Preprocessing:
         if absent:
             there = ", ".join(map(repr, list(table.frame.columns)[:12]))
             raise ValueError(f"needed column{'s' * (len(absent) > 1)} {', '.join(map(repr, absent[:8]))}, got {there}")
-        read = [_cells_of(table.frame[column.name], column, self) for column in self.columns]
+        read = [cells_of(table.frame[column.name], column, self) for column in self.columns]
         return np.stack(read, axis=1)
 
     def to_json(self) -> str:
@@ -131,14 +132,10 @@ class Preprocessing:
             record = json.loads(text, parse_float=float)
             if record["format"] > _FORMAT:
                 raise ValueError(f"format {record['format']} is newer than this dlcore's {_FORMAT}")
-            columns = tuple(kinds[c.pop("kind")](**_tuples(c)) for c in record["columns"])
-            return cls(columns, Target(**_tuples(record["target"])), record["decimal"], tuple(record["missing"]))
+            columns = tuple(kinds[c.pop("kind")](**tuples(c)) for c in record["columns"])
+            return cls(columns, Target(**tuples(record["target"])), record["decimal"], tuple(record["missing"]))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"needed a saved preprocessing, got {text[:40]!r}: {error}") from error
-
-
-def _tuples(record: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}
 
 
 class _Plan(NamedTuple):
@@ -261,7 +258,7 @@ def _by_place(table: Table, columns: tuple[Number | Category, ...]) -> Table:
     return table._replace(frame=table.frame.set_axis(wanted, axis=1))
 
 
-def _cells_of(values: Any, column: Number | Category, by: Preprocessing) -> np.ndarray:
+def cells_of(values: Any, column: Number | Category, by: Preprocessing) -> np.ndarray:
     """A column of new data as training read it, whatever its own cells would look like."""
     if isinstance(column, Number):
         return (

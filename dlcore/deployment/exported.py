@@ -1,6 +1,5 @@
 """A trained model as one program without its code: StableHLO, which jax alone loads and runs."""
 
-import os
 import pathlib
 from typing import Any
 
@@ -8,10 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.data.files import Path, replace_file
+from dlcore.data.files import Path, write_named
 from dlcore.deployment.answers import averaged, probabilities
 from dlcore.deployment.model import TrainedModel
-from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.training.forward import precision_of
 from dlcore.training.run import outputs_at_once
@@ -26,15 +24,7 @@ def export_model(path: Path, model: TrainedModel) -> pathlib.Path:
     quantities [n, k] in their units: ``jax.export.deserialize(bytearray(open(path, "rb").read())).call(x)``. Raises
     ValueError where the file exists or cannot be written, RuntimeError where flatbuffers is not installed.
     """
-    target = pathlib.Path(os.path.abspath(os.path.expanduser(path)))
-    if target.exists():
-        raise ValueError(needed(str(path), "a new file", "one that exists", "another name"))
-    program = _program(model)
-    try:
-        replace_file(target, lambda file: file.write(program))
-    except OSError as error:
-        raise ValueError(needed(str(path), "a file that can be written", error.strerror)) from error
-    return target
+    return write_named(path, lambda file: file.write(_program(model)), new=True)
 
 
 def _program(model: TrainedModel) -> bytes:

@@ -10,7 +10,7 @@ import numpy as np
 
 import dlcore
 from dlcore.data import Preprocessing, Target
-from dlcore.data.files import Path, explained, read, replace_file, write
+from dlcore.data.files import Path, explained, read, replace_file, tuples, write
 from dlcore.deployment.model import TrainedModel
 from dlcore.numerics.errors import needed
 from dlcore.training.run import Trained
@@ -72,7 +72,7 @@ def load_model(folder: Path, trusted: tuple[str, ...] = ()) -> TrainedModel:
         raise ValueError(needed(str(path), f"a model of format {FORMAT}", about.get("format")))
     with explained(path / "model.json"):
         setup, scales = (from_config(about[name], trusted) for name in ("setup", "scales"))
-        target = Target(**{name: tuple(values) for name, values in about["target"].items()})
+        target = Target(**tuples(about["target"]))
         inputs = None if about["inputs"] == _PREPROCESSING else from_config(about["inputs"], trusted)
         shape, members, usual = tuple(about["example"]), about["members"], np.asarray(about["usual"])
     if about["inputs"] == _PREPROCESSING:

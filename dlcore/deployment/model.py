@@ -47,7 +47,7 @@ class TrainedModel:
         """
         x, y = split.train[:2] if hasattr(split, "train") else split
         model, members = _voting(run)
-        target, usual = _target(getattr(split, "inputs", None), _schema(split), np.asarray(y), model)
+        target, usual = _target(getattr(split, "inputs", None), _schema(split), np.asarray(y))
         return cls(model, members, _inputs(split), target, tuple(np.shape(x)[1:]), usual)
 
     def __repr__(self) -> str:
@@ -129,8 +129,8 @@ class TrainedModel:
 
     def _right(self, found):
         classes = self.target.classes
-        if found.y is None and isinstance(found.cells, Table):
-            return targets_in(found.cells, self.target)
+        if found.y is None and isinstance(found.cells, Table) and isinstance(self.inputs, Preprocessing):
+            return targets_in(found.cells, self.inputs, self.target)
         if found.y is None:
             raise ValueError(needed("evaluate", "right answers", "inputs alone", "evaluate(x, y)"))
         right = class_numbers(found.y, classes) if classes else np.asarray(found.y, float).reshape(len(found.y), -1)
@@ -178,12 +178,11 @@ def _inputs(split):
     return Preprocessing(numbers, Target(schema.target, schema.classes), schema.decimal, schema.missing)
 
 
-def _target(by, schema, y, model):
+def _target(by, schema, y):
     """What is learned, by name, and what is usual of it."""
     if schema.classes or y.dtype.kind in "biu":
-        counts = np.bincount(y.reshape(-1).astype(int), minlength=len(schema.classes))
-        classes = schema.classes or tuple(map(str, range(max(len(counts), 2))))
-        return Target(schema.target, classes), np.bincount(y.reshape(-1).astype(int), minlength=len(classes))
+        counts = np.bincount(y.reshape(-1).astype(int), minlength=len(schema.classes) or 2)
+        return Target(schema.target, schema.classes or tuple(map(str, range(len(counts))))), counts
     flat = np.asarray(y, np.float64).reshape(len(y), -1)
     k = flat.shape[1]
     target = by.target if isinstance(by, Preprocessing) else Target((), (), (0.0,) * k, (1.0,) * k)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from dlcore.data.files import tuples
 from dlcore.numerics.errors import needed
 from dlcore.recipe import search, single
 from dlcore.recipe.task import Source
@@ -25,6 +26,4 @@ def resume_run(folder: Path) -> Path:
     if records.complete and records.status.status == "finished":
         raise ValueError(needed(str(folder), "a run that did not come to its end", "one that is finished"))
     kind, run = _PROGRAMS[asked.command]
-    options = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.options.items()}
-    table = {name: tuple(value) if isinstance(value, list) else value for name, value in asked.table.items()}
-    return run(kind(**options), Source(asked.source, table), folder, again=True)
+    return run(kind(**tuples(asked.options)), Source(asked.source, tuples(asked.table)), folder, again=True)

@@ -1,6 +1,5 @@
 """Several runs beside each other: in what their setups differ, and what came of it."""
 
-import os
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 from dlcore import figures
 from dlcore.console.numbers import MISSING, metric, short
 from dlcore.console.progress import duration
-from dlcore.data.files import Path, replace_file
+from dlcore.data.files import Path, write_named
 from dlcore.numerics.errors import needed
 from dlcore.runs import Records, read
 from dlcore.tree import configured
@@ -33,16 +32,11 @@ def compare(folders: Sequence[Path]) -> str:
 
 def draw_comparison(folders: Sequence[Path], path: Path) -> pathlib.Path:
     """The learning curves of the runs in one figure, written to ``path``: .png, .svg or .pdf."""
-    runs, target = _trained(folders), pathlib.Path(os.path.abspath(path))
-    kind = target.suffix.lower().removeprefix(".")
+    runs, kind = _trained(folders), pathlib.Path(path).suffix.lower().removeprefix(".")
     if kind not in ("png", "svg", "pdf"):
-        raise ValueError(needed(str(path), "a name that ends in .png, .svg or .pdf", target.name))
+        raise ValueError(needed(str(path), "a name that ends in .png, .svg or .pdf", pathlib.Path(path).name))
     figure = figures.compared_curves({_name(run): _training(run).history for run in runs})
-    try:
-        replace_file(target, lambda file: figure.savefig(file, format=kind))
-    except OSError as error:
-        raise ValueError(needed(str(path), "a file that can be written", error.strerror)) from error
-    return target
+    return write_named(path, lambda file: figure.savefig(file, format=kind))
 
 
 def _trained(folders: Sequence[Path]) -> list[Records]:

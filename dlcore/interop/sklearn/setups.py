@@ -33,9 +33,8 @@ def sgd(network: Any) -> SGDMomentum | SGDNesterov:
     return rule(network.learning_rate_init, network.momentum)
 
 
-def lbfgs(network: Any) -> LBFGS:
-    """A step of it is an epoch."""
-    del network
+def lbfgs(_: Any) -> LBFGS:
+    """A step of it is an epoch; it has no number of the network."""
     return LBFGS()
 
 
