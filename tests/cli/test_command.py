@@ -183,7 +183,7 @@ def refused(folder, words, say, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("words", "code", "say"),
     [
-        (["recpe", "iris"], 2, "recipe, report"),
+        (["recpe", "iris"], 2, "nearest first, there are: recipe,"),
         ([], 2, "recipe"),
         (["report", "nowhere"], 2, "nowhere: needed the folder of a run"),
         (["--version"], 0, f"dlcore {package.__version__}"),
