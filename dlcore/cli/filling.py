@@ -78,7 +78,7 @@ def sweep(
 
 
 def resume(folder: Positional[Path], /, cache: bool = True) -> Callable[[], str]:
-    """Go on with a fit or a sweep that was interrupted or killed, from what it kept, to the same numbers.
+    """Go on with a run that was interrupted or killed, from what it kept, to the same numbers.
 
     Args:
         folder: The folder of the run.
@@ -114,8 +114,5 @@ def _filled(command: str, options: Any, name: str, table: TableOptions, out: Pat
     _prepare(cache)
     folder = out or Path("runs") / f"{Path(name).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
     source = Source(name, {field: value for field, value in vars(table).items() if value not in (None, ())})
-    if command == "recipe":
-        cook.run(options, name, folder, lambda _: source.load())
-    else:
-        {"fit": single.run, "sweep": search.run}[command](options, source, folder)
+    {"recipe": cook.run, "fit": single.run, "sweep": search.run}[command](options, source, folder)
     return report.summary(folder)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dlcore.data.cells import label_of
-from dlcore.data.examples import Column, Dataset
+from dlcore.data.examples import Column, Dataset, as_rows
 from dlcore.data.options import TableOptions, option
 from dlcore.data.tables import few_whole_numbers, named_classes
 
@@ -47,7 +47,7 @@ def from_arrays(
     _check(x, y, options, source)
     x, shape, notes = _image_shape(x)
     y, names, note = _targets(y, classes or options.classes, options, source)
-    x = x.reshape(len(x), int(np.prod(x.shape[1:])))
+    x = as_rows(x)
     if features and len(features) != x.shape[1]:
         got = f"needed {x.shape[1]} names of features in {source}, got {len(features)}"
         raise ValueError(f"{got}; try one per column of x")
@@ -102,9 +102,9 @@ def _targets(
         got = f"needed class numbers y [n] in {source}, got {list(y.shape)}"
         raise ValueError(f"{got}; try y.argmax(axis=1) for one-hot rows")
     if y.dtype.kind == "U":
-        labels, numbers = np.unique(np.char.strip(y.reshape(len(y), -1)[:, 0]), return_inverse=True)
+        labels, numbers = np.unique(np.char.strip(as_rows(y)[:, 0]), return_inverse=True)
         return *named_classes(numbers.astype(np.int32), tuple(map(str, labels)), said, source), ()
-    flat = y.reshape(len(y), -1)
+    flat = as_rows(y)
     numbered = flat.shape[1] == 1 and y.dtype.kind in "biu" and _labels(flat[:, 0])
     if options.task == "regression" or not (numbered or said or options.task):
         hint = f"y is whole numbers, taken for quantities: a regression ({option('task', 'classification')} if not)"

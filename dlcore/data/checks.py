@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dlcore.data.examples import Dataset
+from dlcore.data.examples import Dataset, as_rows
 from dlcore.data.leaks import single_feature_scores
 from dlcore.data.normalization import moments
 from dlcore.data.options import option
@@ -71,7 +71,7 @@ def _check_size(dataset: Dataset, batch_size: int | None) -> Iterator[Finding]:
 
 
 def _check_finite(dataset: Dataset) -> Iterator[Finding]:
-    x = dataset.x.reshape(len(dataset), -1)
+    x = as_rows(dataset.x)
     for kind, test, advice in (("NaN", np.isnan, "data.without_missing"), ("inf", np.isinf, "np.clip")):
         bad = test(x)
         if not bad.any():
@@ -124,7 +124,7 @@ def _check_labels(dataset: Dataset) -> Iterator[Finding]:
 
 
 def _check_columns(dataset: Dataset) -> Iterator[Finding]:
-    x = dataset.x.reshape(len(dataset), -1)
+    x = as_rows(dataset.x)
     if np.isinf(x).any() or (not dataset.columns and np.isnan(x).any()):
         return
     constant = ((x == x[:1]) | np.isnan(x)).all(axis=0)

@@ -1,9 +1,15 @@
 """What a data set is: examples, the names of their columns, classes and features, and where they come from."""
 
 import dataclasses
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
+
+
+def as_rows(a: Any) -> Any:
+    """``a`` [n, ...] as rows [n, k], of no examples too: a -1 in ``reshape`` needs some to tell the width by."""
+    return a.reshape(len(a), math.prod(a.shape[1:]))
 
 
 class Examples(NamedTuple):
@@ -99,7 +105,7 @@ def images(x: Any, image_shape: tuple[int, ...]) -> Any:
 def without_missing(dataset: Dataset) -> Dataset:
     """``dataset`` without the examples in which a feature or the target is missing (NaN, or label -1)."""
     missing = np.asarray(dataset.y == -1) if dataset.classes else np.isnan(dataset.y).any(axis=-1)
-    return rows_of(dataset, np.asarray(~(np.isnan(dataset.x.reshape(len(dataset), -1)).any(axis=1) | missing)))
+    return rows_of(dataset, np.asarray(~(np.isnan(as_rows(dataset.x)).any(axis=1) | missing)))
 
 
 def rows_of(dataset: Dataset, which: np.ndarray) -> Dataset:

@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from dlcore.data.examples import Dataset
+from dlcore.data.examples import Dataset, as_rows
 
 # LeCun's page of MNIST, "the IDX file format": third byte of the magic number, all big-endian
 _IDX_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
@@ -61,7 +61,7 @@ def read_idx_folder(
     pixels, labels = np.concatenate([train_x, test_x]), np.concatenate([train_y, test_y]).astype(np.int32)
     names = classes or tuple(str(label) for label in range(int(labels.max()) + 1))
     shape = (*pixels.shape[1:], 1)
-    x = pixels.reshape(len(pixels), -1).astype(np.float32)
+    x = as_rows(pixels).astype(np.float32)
     return Dataset(name, x, labels, names, (), shape, len(test_y), source, license)
 
 

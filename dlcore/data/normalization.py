@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.data.examples import Examples
+from dlcore.data.examples import Examples, as_rows
 from dlcore.data.splits import Split
 from dlcore.numerics.errors import check_float
 from dlcore.numerics.formats import Array, in_dtype_of
@@ -61,11 +61,11 @@ def moments(x: Any, axis: int | None = 0) -> tuple[np.ndarray, np.ndarray, np.nd
     x = np.asarray(x)
     if not len(x):
         raise ValueError("needed at least one example to normalize by, got none; try a larger training fraction")
-    parts = [_part(x[rows], axis) for rows in blocks(*x.reshape(len(x), -1).shape)]
+    parts = [_part(x[rows], axis) for rows in blocks(*as_rows(x).shape)]
     n, total, low, high = (np.stack(part) for part in zip(*parts, strict=True))
     n, low, high = n.sum(axis=0), np.fmin.reduce(low), np.fmax.reduce(high)
     mean = total.sum(axis=0) / np.maximum(n, 1)
-    squares = [_squares(x[rows], mean, axis) for rows in blocks(*x.reshape(len(x), -1).shape)]
+    squares = [_squares(x[rows], mean, axis) for rows in blocks(*as_rows(x).shape)]
     std = np.sqrt(np.stack(squares).sum(axis=0) / np.maximum(n, 1))
     varies = (high > low) & (std > np.finfo(np.float32).tiny)  # rounding alone is no variation
     return mean, np.where(varies, std, 1.0), n < (x.size if axis is None else len(x))
@@ -117,6 +117,6 @@ def normalized(x: np.ndarray, by: Normalization) -> np.ndarray:
     """x [n, …] in float32, after the mean is off: far from 0 the digits that matter are beyond those of float32."""
     mean, std = np.asarray(by.mean, np.float64), np.asarray(by.std, np.float64)
     z = np.empty(x.shape, np.float32)
-    for rows in blocks(*x.reshape(len(x), -1).shape):
+    for rows in blocks(*as_rows(x).shape):
         z[rows] = (x[rows] - mean) / std
     return z

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlcore.data.cells import MISSING, factorized, label_of, number, tidy
-from dlcore.data.examples import Column, Examples, Schema
+from dlcore.data.examples import Column, Examples, Schema, as_rows
 from dlcore.data.files import tuples
 from dlcore.data.normalization import blocks, moments
 from dlcore.data.options import TableOptions, option
@@ -183,13 +183,13 @@ def prepare(split: Split) -> tuple[Split, Preprocessing]:
     $(y - \mu) / \sigma$. All from the training part; the test set stays sealed and is prepared when it opens.
     """
     x, schema = split.train.x, split.schema
-    cells = np.asarray(x).reshape(len(x), -1)
+    cells = as_rows(np.asarray(x))
     columns = schema.columns or tuple(Column(str(j)) for j in range(cells.shape[1]))
     learned = _learn(cells, columns)
     by = Preprocessing(learned, _learn_target(split.train.y, schema), schema.decimal, schema.missing)
 
     def apply(examples: Examples) -> Examples:
-        here = np.asarray(examples.x).reshape(len(examples.x), -1)
+        here = as_rows(np.asarray(examples.x))
         y = examples.y if not by.target.mean else _standard(examples.y, by.target)
         return Examples(by(recoded(here, columns, by.columns)), y)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from dlcore.data import Dataset, Preprocessing
 from dlcore.data.arrays import channels_last
+from dlcore.data.examples import as_rows
 from dlcore.data.preprocessing import recoded, table_for
 from dlcore.data.tables import Table
 from dlcore.numerics.errors import needed
@@ -54,10 +55,10 @@ def given(source: Any, by: Any) -> Given:
 
 def _recoded(dataset: Dataset, by: Any) -> np.ndarray:
     cells = np.asarray(dataset.x)
-    if not isinstance(by, Preprocessing) or len(by.columns) != cells.reshape(len(cells), -1).shape[1]:
+    if not isinstance(by, Preprocessing) or len(by.columns) != as_rows(cells).shape[1]:
         return cells
     columns = dataset.schema.columns
-    return recoded(cells.reshape(len(cells), -1), columns, by.columns) if columns else cells
+    return recoded(as_rows(cells), columns, by.columns) if columns else cells
 
 
 def _named(dataset: Dataset) -> np.ndarray:

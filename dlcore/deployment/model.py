@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlcore.data import Normalization, Number, Preprocessing, Schema, Target
+from dlcore.data.examples import as_rows
 from dlcore.data.labeled import class_numbers, targets_in
 from dlcore.data.normalization import normalized
 from dlcore.data.tables import Table
@@ -89,7 +90,7 @@ class TrainedModel:
         loss, classes = self.trained.setup.loss, self.target.classes
         names = self.target.names or ("prediction",)
         if not classes:
-            quantities = self.target.inverse(np.asarray(outputs).reshape(len(outputs), -1))
+            quantities = self.target.inverse(as_rows(np.asarray(outputs)))
             return Predictions(names, quantities)
         named = np.array([*classes, ""])[class_numbers_of(loss, outputs, len(classes))]
         shares = probabilities(loss, outputs, len(classes))
@@ -133,7 +134,7 @@ class TrainedModel:
             return targets_in(found.cells, self.inputs, self.target)
         if found.y is None:
             raise ValueError(needed("evaluate", "right answers", "inputs alone", "evaluate(x, y)"))
-        right = class_numbers(found.y, classes) if classes else np.asarray(found.y, float).reshape(len(found.y), -1)
+        right = class_numbers(found.y, classes) if classes else as_rows(np.asarray(found.y, float))
         if len(right) != found.n:
             raise ValueError(needed("evaluate", f"an answer for each of {found.n} examples", len(right)))
         return right
@@ -142,7 +143,7 @@ class TrainedModel:
         """Inputs [n, ...] as the network takes them."""
         by = self.inputs
         if isinstance(by, Preprocessing):
-            return self._shaped(by(cells.reshape(len(cells), -1) if isinstance(cells, np.ndarray) else cells))
+            return self._shaped(by(as_rows(cells) if isinstance(cells, np.ndarray) else cells))
         x = cells if by is None else normalized(cells, by)
         return self._shaped(x.astype(precision_of(self.trained.params)) if x.dtype.kind == "f" else x)
 
@@ -183,7 +184,7 @@ def _target(by, schema, y):
     if schema.classes or y.dtype.kind in "biu":
         counts = np.bincount(y.reshape(-1).astype(int), minlength=len(schema.classes) or 2)
         return Target(schema.target, schema.classes or tuple(map(str, range(len(counts))))), counts
-    flat = np.asarray(y, np.float64).reshape(len(y), -1)
+    flat = as_rows(np.asarray(y, np.float64))
     k = flat.shape[1]
     target = by.target if isinstance(by, Preprocessing) else Target((), (), (0.0,) * k, (1.0,) * k)
     names = schema.target or target.names or tuple(f"target {i}" if k > 1 else "prediction" for i in range(k))

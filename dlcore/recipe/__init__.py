@@ -7,5 +7,6 @@ from dlcore.recipe.options import Recipe
 from dlcore.recipe.search import Search
 from dlcore.recipe.setups import setup_of
 from dlcore.recipe.single import Training
+from dlcore.recipe.task import Source
 
-__all__ = ["Recipe", "RunFailedError", "Search", "Training", "resume_run", "run", "setup_of"]
+__all__ = ["Recipe", "RunFailedError", "Search", "Source", "Training", "resume_run", "run", "setup_of"]

@@ -1,51 +1,54 @@
 """The lectures' recipe as a program: check, sanity, tune coarse then fine, train, diagnose, test once, report."""
 
-import dataclasses
+import shutil
 import time
 from pathlib import Path
 
-from dlcore import data
 from dlcore.deployment import TrainedModel
-from dlcore.recipe.filling import begin, fill
+from dlcore.recipe.filling import ask, begin, fill
 from dlcore.recipe.options import Recipe, check
 from dlcore.recipe.setups import setup_of
 from dlcore.recipe.steps import look, sanity, test, train, tune
 from dlcore.recipe.steps.keep import keep
-from dlcore.recipe.task import Load, Task, prepare
-from dlcore.runs import RecipeRecord, RunFolder, SetupRecord, SweepRecord
+from dlcore.recipe.task import Source, Task, prepare
+from dlcore.runs import RunFolder, SanityRecord, SetupRecord, SweepRecord, TestRecord
 from dlcore.training import Setup
 from dlcore.tree.saved import to_config
 from dlcore.tuning import Study
 
+SWEEPS = "sweeps"  # what the sweeps keep on the way, until the choice is trained
 
-def run(recipe: Recipe, name: str, out: Path, load: Load = data.load) -> Path:
-    """Cook ``recipe`` on the data set ``name`` into the new folder ``out``, as ``fill`` does; the path of its report.
 
-    Raises ValueError in one line where data, options or folder do not allow it.
+def run(recipe: Recipe, source: Source | str, out: Path, again: bool = False) -> Path:
+    """Cook ``recipe`` on the data of ``source`` in the folder ``out``, as ``fill`` does; the path of its report.
+
+    Every finished call of the sweeps is kept: ``again`` goes on from there. Raises ValueError in one line where data,
+    options or folder do not allow it.
     """
     check(recipe)
-    return fill(out, lambda folder: _cook(recipe, name, load, folder))
+    source = source if isinstance(source, Source) else Source(source)
+    return fill(out, lambda folder: _cook(recipe, source, folder), again)
 
 
-def _cook(recipe: Recipe, name: str, load: Load, folder: RunFolder) -> None:
+def _cook(recipe: Recipe, source: Source, folder: RunFolder) -> None:
     """All steps, each with its record."""
     begin(folder, "data")
-    task = prepare(load(name), recipe.batch_size, recipe.seed, recipe.folds)
-    folder.keep(RecipeRecord(task.dataset.name, dataclasses.asdict(recipe)))
+    task = prepare(source.load(), recipe.batch_size, recipe.seed, recipe.folds)
+    ask("recipe", recipe, source, task, folder)
     look.keep(task, folder)
     setup = setup_of(recipe, task.dataset)
     begin(folder, "sanity")
-    folder.keep(sanity.rehearse(setup, task))
+    folder.keep(SanityRecord.find(folder.path) or sanity.rehearse(setup, task))
     choice = _tune(recipe, setup, task, folder)
     begin(folder, "training")
     model = _train(choice, task, folder)
     begin(folder, "test")
-    folder.keep(test.evaluate(model, task))
+    folder.keep(TestRecord.find(folder.path) or test.evaluate(model, task))
 
 
 def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> tune.Chosen:
     """The sweeps and the one choice between them."""
-    search = tune.stages(recipe, setup, task)
+    search = tune.stages(recipe, setup, task, folder.path / SWEEPS)
     sweeps: list[tuple[SweepRecord, Study]] = []
     for name in tune.STAGES:
         begin(folder, f"sweep, {name}")
@@ -60,7 +63,8 @@ def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> tune.C
 def _train(choice: tune.Chosen, task: Task, folder: RunFolder) -> TrainedModel:
     """Train the choice, keep the curves and their verdict, the model, and the study, which can be gone on with."""
     began = time.perf_counter()
-    chosen, whole = train.go_on(choice.study, choice.configuration)
+    chosen, whole = train.go_on(choice.study, choice.configuration, folder.path / "study")
     model = keep(chosen.run(0), task, folder, began, whole)
-    chosen.save(folder.path / "study")
+    if whole:
+        shutil.rmtree(folder.path / SWEEPS, ignore_errors=True)
     return model

@@ -1,12 +1,17 @@
 """How a run folder is filled: step by step, kept whatever happens on the way."""
 
 import contextlib
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from dlcore import report
 from dlcore.console import interrupts
-from dlcore.runs import RunFolder, one_line
+from dlcore.numerics.errors import needed
+from dlcore.recipe.task import Source, Task
+from dlcore.runs import RecipeRecord, RunFolder, one_line
+from dlcore.tuning.kept_data import fingerprint
 
 
 class RunFailedError(RuntimeError):
@@ -45,6 +50,21 @@ def begin(folder: RunFolder, step: str) -> None:
     """Say which step comes now; between two of them a signal is heard."""
     interrupts.check()
     folder.begin(step)
+
+
+def ask(command: str, options: Any, source: Source, task: Task, folder: RunFolder) -> None:
+    """Keep what is asked; raises ValueError where the folder is gone on with and the data are others than they were.
+
+    Files are named by where they are, whatever folder somebody stands in who goes on.
+    """
+    said = dataclasses.asdict(options)
+    if said.get("setup"):
+        said["setup"] = Source(said["setup"]).place
+    asked = RecipeRecord(task.dataset.name, said, command, source.place, source.table, fingerprint(task.split))
+    before = RecipeRecord.find(folder.path)
+    if before and before.fingerprint != asked.fingerprint:
+        raise ValueError(needed(asked.source, "the data that the run began with", "others", "a new run"))
+    folder.keep(asked)
 
 
 def _draw(folder: RunFolder) -> None:

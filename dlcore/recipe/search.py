@@ -10,9 +10,9 @@ import jax
 from dlcore.console.progress import bar
 from dlcore.diagnosis.compilations import count_compilations
 from dlcore.numerics.errors import needed
-from dlcore.recipe.filling import begin, fill
+from dlcore.recipe.filling import ask, begin, fill
 from dlcore.recipe.setups import space_of
-from dlcore.recipe.single import ask, named, ready, refusing
+from dlcore.recipe.single import named, ready, refusing
 from dlcore.recipe.steps import look, test
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Source, Task

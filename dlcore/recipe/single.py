@@ -14,15 +14,14 @@ import numpy as np
 from dlcore import data
 from dlcore.console.progress import bar
 from dlcore.numerics.errors import needed
-from dlcore.recipe.filling import begin, fill
+from dlcore.recipe.filling import ask, begin, fill
 from dlcore.recipe.setups import setup_from, with_values
 from dlcore.recipe.steps import look, test
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Source, Task, prepare
-from dlcore.runs import RecipeRecord, RunFolder, SetupRecord, one_line
+from dlcore.runs import RunFolder, SetupRecord, one_line
 from dlcore.training import Progress, Run, Setup, arrays, check_setup, checkpoints, fit
 from dlcore.tree.saved import to_config
-from dlcore.tuning.kept_data import fingerprint
 
 SHARE, GUESS = 0.05, 0.25  # of the time of a training that its checkpoints may take; seconds, before one was written
 
@@ -65,19 +64,6 @@ def _run(training: Training, source: Source, folder: RunFolder) -> None:
     if training.test:
         begin(folder, "test")
         folder.keep(test.evaluate(model, task))
-
-
-def ask(command: str, options: Any, source: Source, task: Task, folder: RunFolder) -> None:
-    """Keep what is asked; raises ValueError where the folder is gone on with and the data are others than they were.
-
-    Files are named by where they are, whatever folder somebody stands in who goes on.
-    """
-    said = dataclasses.asdict(options) | {"setup": options.setup and Source(options.setup).place}
-    asked = RecipeRecord(task.dataset.name, said, command, source.place, source.table, fingerprint(task.split))
-    before = RecipeRecord.find(folder.path)
-    if before and before.fingerprint != asked.fingerprint:
-        raise ValueError(needed(asked.source, "the data that the run began with", "others", "a new run"))
-    folder.keep(asked)
 
 
 def ready(training: Any, dataset: data.Dataset, folds: int = 1) -> tuple[Task, Setup]:

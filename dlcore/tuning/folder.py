@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Self
 
 import jax
@@ -87,9 +87,11 @@ class StudyFolder:
 
     def settle(self, found: Found) -> None:
         """Remove the files of states that ``found`` does not have any more."""
-        kept = {row for row, at in found.items() if any(one.state is not None for one in at.values())}
+        kept = {(row, epoch) for row, at in found.items() for epoch, one in at.items() if one.state is not None}
         for path in (self.path / "calls").glob("*_states.json"):
-            if not {self._row(*row) for row in read(path.with_suffix(""))["rows"]} & kept:
+            rows = read(path.with_suffix(""))["rows"]
+            epoch = read(path.with_name(path.name.removesuffix("_states.json")))["epoch"]
+            if not {(self._row(*row), epoch) for row in rows} & kept:
                 for suffix in (".json", ".npz"):  # the one without which the other is not looked for
                     path.with_suffix(suffix).unlink(missing_ok=True)
 
@@ -140,11 +142,11 @@ class StudyFolder:
         return jax.eval_shape(start, setup, data, asked.key)._replace(key=(), epoch=())
 
 
-def alike(found: Found) -> list[dict[Row, Resting]]:
-    """The rows in parts that ``note`` takes: of one epoch, one structure and with or without states."""
+def alike(found: Mapping[Row, Mapping[int, Resting]], but: Container[Row] = ()) -> list[dict[Row, Resting]]:
+    """The rows, without those that are there already, in parts that ``note`` takes: of one epoch and one structure."""
     parts: dict[Any, dict[Row, Resting]] = {}
-    for row, at in found.items():
-        for epoch, one in at.items():
+    for row in [row for row in found if row not in but]:
+        for epoch, one in found[row].items():
             parts.setdefault((epoch, jax.tree.structure(one)), {})[row] = one
     return list(parts.values())
 

@@ -149,7 +149,8 @@ def run(
 
     ``data`` as ``train`` takes them; with folds every array has a first axis of them, and the parts are ``Padded``.
     Rows of a group that has come to an epoch go on from their states in ``resting``. Those that are ``done`` are left
-    out: a search that goes on makes the very calls that it would have made.
+    out: a search that goes on makes the very calls that it would have made. Where ``watch`` raises KeyboardInterrupt,
+    the rows in hand come first, as far as they are.
     """
     mesh = Mesh(np.asarray(devices[: group.plan.devices]), ("device",))
     data = data if group.places is None else cut(data, group.places)
@@ -164,20 +165,32 @@ def run(
         before = _before(group, filled, resting)
         places, state = jax.device_put((_cells(group, filled, keys), before and before[1]), lying)
         state = start_tiles(places, shared, **program) if before is None else state
-        parts, epoch, active = [], group.epoch or 0, True
-        while active and epoch < until:
+        parts, epoch, active, pressed = [], group.epoch or 0, True, None
+        while active and epoch < until and pressed is None:
             clock = np.int32(epoch), np.int32(pace.next(min(until - epoch, CAPACITY)))
             after = advance_tiles(places, state, shared, clock, **program, capacity=min(group.epochs, CAPACITY))
             state, (part, still) = after[0], jax.device_get(after[1:])
             pace.took()
             parts.append(jax.tree.map(lambda a, n=clock[1]: np.moveaxis(a[:, :n], 1, -1), part))
-            epoch, active = epoch + int(clock[1]), still.any()
-            if watch:
-                watch(Chunk(len(rows), epoch if active else until, until))
-        history = _history([before[0], *parts] if before else parts, until, cells)
+            active = bool(still.any())
+            epoch = epoch + int(clock[1]) if active else until
+            pressed = _interrupt(watch, Chunk(len(rows), epoch, until))
+        history = _history([before[0], *parts] if before else parts, epoch, cells)
         best = state.watched.best
         ended = _places((best.validation_loss, best.epoch, state.watched.first_nonfinite), cells)
-        yield Finished(rows, until, Rows(history, *ended), state, cells)
+        yield Finished(rows, epoch, Rows(history, *ended), state, cells)
+        if pressed is not None:
+            raise pressed
+
+
+def _interrupt(watch, chunk):
+    """Tell ``watch``; the interrupt that it raises, if any."""
+    try:
+        if watch:
+            watch(chunk)
+    except KeyboardInterrupt as pressed:
+        return pressed
+    return None
 
 
 def _places(part, cells):

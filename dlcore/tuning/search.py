@@ -164,9 +164,11 @@ class _Search:
         resting = None if epoch is None else {row: self.found[row][epoch] for row in group.rows}
         how = {"devices": self.how.devices, "until": goal, "watch": told}
         for finished in run(group, self.data, resting=resting, done=known, **how):
-            if final:
+            whole = finished.epoch == goal
+            if final and whole:
                 self._judge(finished.resting())
-            self._add(finished.resting([row for row in finished.rows if not final or self.keeper.wants(row)]))
+            wanted = [row for row in finished.rows if not (final and whole) or self.keeper.wants(row)]
+            self._add(finished.resting(wanted))
         for row, one in (resting or {}).items():  # they have gone on: what they came from is not needed any more
             self.found[row][one.epoch] = one._replace(state=None)
 

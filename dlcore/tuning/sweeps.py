@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -13,8 +14,9 @@ from dlcore.numerics.errors import check_count, needed
 from dlcore.numerics.formats import Array
 from dlcore.training import Setup, arrays
 from dlcore.training.checks import check_key
-from dlcore.tuning.folder import StudyFolder
+from dlcore.tuning.folder import StudyFolder, alike
 from dlcore.tuning.halving import Halving, Hyperband
+from dlcore.tuning.known import Resting, Row
 from dlcore.tuning.search import Asked, Found, How, SweepProgress, search
 from dlcore.tuning.spaces import Assignment, Space, setups_of
 from dlcore.tuning.study import Study
@@ -92,6 +94,7 @@ def extend(
     space: Sequence[Assignment] = (),
     seeds: int | None = None,
     epochs: int | None = None,
+    folder: Path | None = None,
     width: int | None = None,
     devices: Sequence[Any] | None = None,
     watch: Watch | None = None,
@@ -99,8 +102,9 @@ def extend(
     """``study`` with more assignments, with ``seeds`` or ``epochs`` in all: only what is not there yet is trained.
 
     Rows whose states were kept go on from them; others begin anew where they need more epochs. A schedule over all of
-    a training then has another course than it would have had. Raises ValueError for fewer seeds or epochs than there
-    were, and for a study that was halved or does not know its data.
+    a training then has another course than it would have had. A ``folder`` keeps what is there and what comes, as that
+    of ``sweep`` does: killed at any moment, the same call goes on. Raises ValueError for fewer seeds or epochs than
+    there were, and for a study that was halved or does not know its data.
     """
     before = study.asked
     if before is None or before.halving is not None:
@@ -115,12 +119,19 @@ def extend(
     if epochs is not None and any("epochs" in assignment for assignment in asked.space):
         raise ValueError(needed("extend: epochs", "a space without them", "one that sets them", "space=grid(...)"))
     plans = study.plans if epochs is None and width is None else ()  # other epochs are another program anyway
-    return _answered(asked, _setups(asked), study.found, How(tuple(devices or jax.devices()), width, watch, plans))
+    how = How(tuple(devices or jax.devices()), width, watch, plans)
+    if folder is None:
+        return _answered(asked, _setups(asked), study.found, how)
+    return _kept(folder, asked, _setups(asked), how, study.found)
 
 
-def _kept(folder, asked, setups, how):
+def _kept(folder, asked, setups, how, before: Mapping[Row, dict[int, Resting]] = MappingProxyType({})):
+    """The study, with what the folder has, to which comes what was found ``before``."""
     with StudyFolder(folder, asked) as kept:
-        study = _answered(asked, setups, kept.found, how, kept.note)
+        for rows in alike(before, but=kept.found):
+            kept.note(rows)
+        found = {row: before.get(row, {}) | kept.found.get(row, {}) for row in {**before, **kept.found}}
+        study = _answered(asked, setups, found, how, kept.note)
         kept.settle(study.found)
     return study
 

@@ -75,12 +75,12 @@ class TestNothingIsLost:
     def test_ctrl_c_in_the_final_training_keeps_what_the_sweep_trained(self, tmp_path, monkeypatch):
         go_on = train.extend
 
-        def pressed(study, *, epochs, watch):
+        def pressed(study, *, epochs, folder, watch):
             def then(progress):
                 signal.raise_signal(signal.SIGINT)
                 watch(progress)
 
-            return go_on(study, epochs=epochs, watch=then)
+            return go_on(study, epochs=epochs, folder=folder, watch=then)
 
         monkeypatch.setattr(train, "extend", pressed)
         with pytest.raises(KeyboardInterrupt):
@@ -105,7 +105,7 @@ class TestNothingIsLost:
         y[odd] = 5.5
         few = data.Dataset("t", x, y)
         with pytest.raises(ValueError, match="nothing to learn"):
-            recipe.run(FEW, "t", tmp_path / "run", load=lambda _: few)
+            recipe.run(FEW, recipe.Source("t", by=lambda _: few), tmp_path / "run")
         assert list(tmp_path.iterdir()) == []
 
 

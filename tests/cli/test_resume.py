@@ -9,12 +9,15 @@ import pytest
 
 from dlcore import cli, load_model, report
 from dlcore.data.files import alone
-from dlcore.recipe import search, single
+from dlcore.recipe import filling, search, single
+from dlcore.recipe.steps import train, tune
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 FIT = ["fit", "iris", "--no-cache", "--set", "epochs=30", "model.layers[0].units=8"]
 SWEEP = ["sweep", "iris", "--no-cache", "--folds", "1", "--set", "epochs=3", "model.layers[0].units=8", "--grid",
          "optimizer.learning_rate=1e-3,1e-2", "model.layers[1].function=activations.relu,activations.tanh"]  # fmt: skip
+RECIPE = ["recipe", "iris", "--no-cache", "--hidden", "8", "--epochs", "6", "--seeds", "2", "--folds", "2",
+          "--learning-rates", "1e-3", "1e-2", "--weight-decays", "0"]  # fmt: skip
 
 
 def run(words, folder, code=0):
@@ -35,10 +38,11 @@ def same(folder, other):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A fit and a sweep that nothing came between."""
+    """A fit, a sweep and a recipe that nothing came between."""
     folder = tmp_path_factory.mktemp("whole")
     run(FIT, folder / "fit")
     run(SWEEP, folder / "sweep")
+    run(RECIPE, folder / "recipe")
     return folder
 
 
@@ -132,6 +136,50 @@ def test_a_sweep_trains_what_is_not_there(whole, tmp_path, monkeypatch):
     np.testing.assert_array_equal(one, other)
 
 
+def stops(monkeypatch, room, name, after, stop):
+    """The ``after``-th time that progress of ``room.name`` is told, ``stop`` happens."""
+    given, told = getattr(room, name), []
+
+    def stopping(*words, watch, **options):
+        def then(progress):
+            told.append(progress)
+            if len(told) == after:
+                stop()
+            watch(progress)
+
+        return given(*words, watch=then, **options)
+
+    monkeypatch.setattr(room, name, stopping)
+
+
+def fails():
+    raise RuntimeError("the machine failed")
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "after", "stop", "code"),
+    [
+        (tune, "sweep", 2, lambda: signal.raise_signal(signal.SIGINT), 130),
+        (tune, "extend", 1, lambda: signal.raise_signal(signal.SIGTERM), 130),
+        (train, "extend", 2, fails, 1),
+    ],
+    ids=["within a call", "wider", "the choice"],
+)
+def test_a_recipe_goes_on_where_it_was(whole, tmp_path, monkeypatch, room, name, after, stop, code):
+    stops(monkeypatch, room, name, after, stop)
+    run(RECIPE, tmp_path / "run", code)
+    monkeypatch.undo()
+    assert report.read(tmp_path / "run").test is None
+    again(tmp_path / "run")
+    same(tmp_path / "run", whole / "recipe")
+    one, other = (report.read(path) for path in (tmp_path / "run", whole / "recipe"))
+    for mine, theirs in zip(one.sweeps, other.sweeps, strict=True):
+        assert mine.space == theirs.space
+        np.testing.assert_array_equal(mine.study.loss, theirs.study.loss)
+    assert one.test.loss == other.test.loss
+    assert not (tmp_path / "run" / "sweeps").exists()
+
+
 def test_what_cannot_be_gone_on_with(whole, broken, tmp_path, monkeypatch, capsys):
     def refused(folder, message):
         again(folder, 2)
@@ -142,7 +190,7 @@ def test_what_cannot_be_gone_on_with(whole, broken, tmp_path, monkeypatch, capsy
     with alone(broken):
         refused(broken, "that no other process works in, got one in use")
     with monkeypatch.context() as patched:
-        patched.setattr(single, "fingerprint", lambda split: "another")
+        patched.setattr(filling, "fingerprint", lambda split: "another")
         refused(broken, "needed the data that the run began with, got others")
     assert report.read(broken).recipe.command == "fit"
     with contextlib.suppress(OSError):

@@ -28,7 +28,7 @@ def test_uneven_classes_get_more_than_accuracy(tmp_path):
     rng = np.random.default_rng(0)
     y = (np.arange(400) % 20 == 0).astype(np.int32)
     few = data.Dataset("rare", rng.normal(size=(400, 2)).astype(np.float32), y, ("usual", "rare"))
-    recipe.run(FEW, "rare", tmp_path / "run", load=lambda _: few)
+    recipe.run(FEW, recipe.Source("rare", by=lambda _: few), tmp_path / "run")
     found = report.read(tmp_path / "run")
     assert set(found.test.metrics) == {"accuracy", "balanced accuracy", "recall of rare"}
     assert found.test.baseline["accuracy"] == pytest.approx(0.95, abs=0.01)

@@ -6,6 +6,7 @@ import numpy as np
 
 from dlcore import data
 from dlcore.console.numbers import short
+from dlcore.data.examples import as_rows
 from dlcore.deployment import TrainedModel
 from dlcore.recipe.task import Task
 from dlcore.runs import Mistakes, TestRecord, Values
@@ -41,7 +42,7 @@ def _mistakes(task: Task, x: np.ndarray, y: np.ndarray, answer: Any) -> Mistakes
 
 def _inputs(task: Task, x: np.ndarray) -> tuple[np.ndarray | None, tuple[dict[str, str], ...]]:
     """Inputs as they were read: images [n, h w c], or the cells of a table by their columns."""
-    cells = task.inputs.inverse(x.reshape(len(x), -1))
+    cells = task.inputs.inverse(as_rows(x))
     if task.dataset.image_shape:
         return cells, ()
     columns = task.inputs.columns

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -15,16 +16,17 @@ from dlcore.tuning import Study, extend
 TIMES = 3  # as many epochs as in a sweep, at most
 
 
-def go_on(study: Study, configuration: int) -> tuple[Study, bool]:
+def go_on(study: Study, configuration: int, folder: Path | None = None) -> tuple[Study, bool]:
     """A configuration alone, its runs trained on from where the sweep left them; whether to the end.
 
-    After Ctrl-C they are as the sweep left them.
+    A ``folder`` keeps them. After Ctrl-C they are as the sweep left them, and what came after it is there.
     """
     chosen = study.only([configuration])
     epochs = TIMES * chosen.setup.epochs
     with bar("Train the choice", len(chosen.streams), "training") as progress:
         try:
-            return extend(chosen, epochs=epochs, watch=lambda p: progress.update(p.done, _note(p))), True
+            longer = extend(chosen, epochs=epochs, folder=folder, watch=lambda p: progress.update(p.done, _note(p)))
+            return longer, True
         except KeyboardInterrupt:
             return chosen, False
 

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -22,13 +23,16 @@ STAGES = ("linear", "coarse", "refined")
 WIDER = 3  # times that axes are extended where the best lies at an end
 
 
-def stages(recipe: Recipe, setup: Setup, task: Task) -> Iterator[tuple[SweepRecord, Study]]:
-    """The sweeps of ``STAGES``, each when it is asked for; without the last where all of the one before diverged."""
+def stages(recipe: Recipe, setup: Setup, task: Task, folder: Path | None = None) -> Iterator[tuple[SweepRecord, Study]]:
+    """The sweeps of ``STAGES``, each when it is asked for; without the last where all of the one before diverged.
+
+    Below a ``folder`` they keep what they find: asked for again, they train what is not there.
+    """
     axes = {RATE: list(recipe.learning_rates), DECAY: list(recipe.weight_decays)}
     layers: Any = setup.model
     for number, name in enumerate(STAGES, 1):
         one = dataclasses.replace(setup, model=sequential(layers.layers[-1])) if name == "linear" else setup
-        record, study = search(name, number, one, axes, recipe.seeds, task)
+        record, study = search(name, number, one, axes, recipe.seeds, task, folder and folder / name)
         yield record, study
         if name == "coarse":
             if not study.sound:
@@ -37,9 +41,9 @@ def stages(recipe: Recipe, setup: Setup, task: Task) -> Iterator[tuple[SweepReco
 
 
 def search(
-    name: str, number: int, setup: Setup, axes: dict[str, list[Any]], seeds: int, task: Task
+    name: str, number: int, setup: Setup, axes: dict[str, list[Any]], seeds: int, task: Task, folder: Path | None
 ) -> tuple[SweepRecord, Study]:
-    """Train ``setup`` at every point of ``axes``, with the same seeds and folds in every sweep.
+    """Train ``setup`` at every point of ``axes``, with the same seeds and folds in every sweep; ``folder`` keeps it.
 
     As long as the best value of an axis is its last, the axis gets another one.
     """
@@ -49,13 +53,16 @@ def search(
     with bar(title, total, "training") as progress, count_compilations() as compiled:
 
         def watch(now):
-            progress.update(now.done)
+            progress.update(min(now.done, total))  # beyond it where an axis was extended
 
-        study = sweep(setup, space, task.split, key, seeds=seeds, folds=task.folds, keep="all", watch=watch)
-        for _ in range(WIDER):
+        study = sweep(
+            setup, space, task.split, key, seeds=seeds, folds=task.folds, keep="all", folder=folder, watch=watch
+        )
+        for times in range(WIDER):
             if not (wider := _wider(study)):
                 break
-            study = extend(study, space=wider)
+            beside = folder and folder.with_name(f"{name}-wider-{times}")
+            study = extend(study, space=wider, folder=beside, watch=watch)
     record = SweepRecord(
         name=name,
         number=number,
