@@ -16,6 +16,7 @@ from dlcore.figures.style import (
     VERMILLION,
     End,
     canvas,
+    decimal_log,
     epoch_axis,
     epochs,
     fit_scale,
@@ -105,6 +106,29 @@ def ladder(loss: Mapping[int, Any], accuracy: Mapping[int, Any] | None = None) -
         _label(ax, lines)
         ax.set_xlabel("epoch" if ax is axes[-1] else "", fontsize=10, color=INK)
     figure.align_ylabels(axes)
+    return figure
+
+
+def size_curves(ladder: Any) -> Any:
+    """Training and validation loss over the number of training examples of a ``tuning.data_ladder``, both logarithmic.
+
+    Lines are means over the seeds, bands one standard error.
+    """
+    figure, (ax,) = canvas()
+    lines = ((ladder.train_loss, "training", BLUE), (ladder.validation_loss, "validation", VERMILLION))
+    sizes, ends, seen = np.asarray(ladder.sizes), [], []
+    for values, name, color in lines:
+        mean, seeds = values.mean(1), values.shape[1]
+        error = values.std(1, ddof=1) / np.sqrt(seeds) if seeds > 1 else 0.0
+        ax.fill_between(sizes, mean - error, mean + error, color=color, alpha=0.2, linewidth=0)
+        ax.plot(sizes, mean, color=color, linewidth=1.8, marker="o", markersize=4, label=name)
+        ends.append(End(last(mean), name, color))
+        seen.append(mean)
+    fit_scale(ax, seen)
+    ax.set_xscale("log")
+    decimal_log(ax.xaxis, sizes)
+    name_axes(ax, "training examples", "loss")
+    label_ends(ax, ends)
     return figure
 
 

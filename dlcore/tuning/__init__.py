@@ -1,6 +1,7 @@
 """Tuning: spaces of setups, sweeps that train them as rows of one program, and ensembles."""
 
 from dlcore.tuning.anova import Importance, importance
+from dlcore.tuning.data_sizes import DataLadder, data_ladder
 from dlcore.tuning.ensembles import (
     ensemble_log_probabilities,
     ensemble_mean,
@@ -21,6 +22,7 @@ from dlcore.tuning.sweeps import extend, resume, sweep
 __all__ = [
     "Assignment",
     "Choice",
+    "DataLadder",
     "Halving",
     "HalvingRung",
     "Hyperband",
@@ -36,6 +38,7 @@ __all__ = [
     "assign",
     "axes_of",
     "beyond",
+    "data_ladder",
     "edges",
     "ensemble_log_probabilities",
     "ensemble_mean",
