@@ -1,5 +1,6 @@
 """Diagnosis: arrays in, verdicts out."""
 
+from dlcore.diagnosis.confidence import Calibration, calibration
 from dlcore.diagnosis.rules import RULES, VerdictRule, diagnose
 from dlcore.diagnosis.sanity import initial_loss, overfit
 from dlcore.diagnosis.signs import Curves, Gap, split_gap
@@ -15,11 +16,13 @@ from dlcore.diagnosis.verdicts import (
 
 __all__ = [
     "RULES",
+    "Calibration",
     "Curves",
     "Gap",
     "Verdict",
     "VerdictRule",
     "accuracy_error",
+    "calibration",
     "diagnose",
     "fano_bound",
     "initial_loss",

@@ -1,7 +1,15 @@
 """Figures in one look, from arrays alone: a history, a study, a confusion matrix in, a matplotlib figure out."""
 
 from dlcore.figures.curves import compared_curves, ladder, loss_curves, metric_curves, size_curves, step_curves
-from dlcore.figures.outcomes import class_balance, confusion, distributions, image_grid, predictions, wrong_predictions
+from dlcore.figures.outcomes import (
+    class_balance,
+    confusion,
+    distributions,
+    image_grid,
+    predictions,
+    reliability_diagram,
+    wrong_predictions,
+)
 from dlcore.figures.style import apart, canvas, label_ends, name_axes
 from dlcore.figures.sweeps import lay_out, sweep_curves, sweep_histories, sweep_map
 
@@ -20,6 +28,7 @@ __all__ = [
     "metric_curves",
     "name_axes",
     "predictions",
+    "reliability_diagram",
     "size_curves",
     "step_curves",
     "sweep_curves",
