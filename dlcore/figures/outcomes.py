@@ -110,12 +110,11 @@ def reliability_diagram(calibration: Any) -> Any:
     """Accuracy over confidence, bins of a ``diagnosis.calibration`` with one standard error; on the line they agree."""
     figure, (ax,) = canvas(height=3.8)
     error = np.sqrt(calibration.accuracy * (1 - calibration.accuracy) / calibration.count)
-    ax.errorbar(calibration.confidence, calibration.accuracy, error, color=BLUE, marker="o", markersize=4, capsize=2.5)
+    ax.errorbar(calibration.confidence, calibration.accuracy, error, color=BLUE, fmt="o", markersize=4, capsize=2.5)
     low = float(min(calibration.confidence.min(), (calibration.accuracy - error).min()))
     ax.plot((low, 1), (low, 1), color=GRAY, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
-    told = (
-        f"calibration error {calibration.error:.3f} ± {calibration.standard_error:.3f}, chance {calibration.chance:.3f}"
-    )
+    by_chance = f"by chance {calibration.chance:.3f}"
+    told = f"calibration error {calibration.error:.3f} ± {calibration.standard_error:.3f}, {by_chance}"
     ax.text(0.02, 0.98, told, transform=ax.transAxes, va="top", fontsize=9, color=INK)
     name_axes(ax, "confidence", "accuracy")
     return figure

@@ -15,7 +15,7 @@ from dlcore.tuning.known import Resting, Row, Rows, Stream, together
 from dlcore.tuning.rows import Chunk, groups_of, run
 from dlcore.tuning.spaces import setups_of
 
-SIZES = (1, 4, 10, 100, 1000)  # the lectures' ladder; behind them all examples
+SIZES = (1, 4, 10, 100, 1000)  # the lectures' ladder, as far as a doubling leads to all examples
 
 
 class DataLadder(NamedTuple):
@@ -77,7 +77,7 @@ def data_ladder(
 
 def _sizes(asked, n):
     if asked is None:
-        return (*(size for size in SIZES if size < n), n)
+        return (*(size for size in SIZES if 2 * size <= n), n)
     wrong = [size for size in asked if not isinstance(size, (int, np.integer)) or not 1 <= size <= n]
     if wrong or not len(asked) or list(asked) != sorted(set(asked)):
         got = wrong[0] if wrong else list(asked)
