@@ -29,9 +29,9 @@ from experiments.common import arguments, table
 SEED, TIMES = 0, 60
 UNITS = "model.layers[0].units=16"
 COMMANDS = {
-    "recipe": ["recipe", "wine", "--hidden", "16", "--epochs", "20", "--seeds", "2", "--weight-decays", "0", "1e-3"],
-    "fit": ["fit", "wine", "--set", "epochs=3000", "stopping=None", UNITS],
-    "sweep": ["sweep", "wine", "--grid", "optimizer.learning_rate=1e-3,1e-2,1e-1", "--set", "epochs=300", UNITS],
+    "recipe": ["recipe", "wine", "--hidden", "16", "--epochs", "10", "--seeds", "2", "--weight-decays", "0", "1e-3"],
+    "fit": ["fit", "wine", "--set", "epochs=1500", "stopping=None", UNITS],
+    "sweep": ["sweep", "wine", "--grid", "optimizer.learning_rate=1e-3,1e-2,1e-1", "--set", "epochs=150", UNITS],
 }
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 LAST = 1.1  # of the seconds of an unbroken run: some signals come too late

@@ -1,6 +1,14 @@
 """Figures in one look, from arrays alone: a history, a study, a confusion matrix in, a matplotlib figure out."""
 
-from dlcore.figures.curves import compared_curves, ladder, loss_curves, metric_curves, size_curves, step_curves
+from dlcore.figures.curves import (
+    compared_curves,
+    ladder,
+    loss_curves,
+    metric_curves,
+    rate_curve,
+    size_curves,
+    step_curves,
+)
 from dlcore.figures.outcomes import (
     class_balance,
     confusion,
@@ -28,6 +36,7 @@ __all__ = [
     "metric_curves",
     "name_axes",
     "predictions",
+    "rate_curve",
     "reliability_diagram",
     "size_curves",
     "step_curves",

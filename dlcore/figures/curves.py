@@ -132,6 +132,28 @@ def size_curves(ladder: Any) -> Any:
     return figure
 
 
+def rate_curve(found: Any) -> Any:
+    """Validation loss after the first steps over the learning rate, of ``tuning.find_learning_rate``, with its mark.
+
+    A line for every seed, the mean in full; losses far above that at the start leave the picture.
+    """
+    figure, (ax,) = canvas()
+    top = 2 * float(np.mean(found.start))
+    for values in found.loss.T:
+        ax.plot(found.rates, np.where(np.isfinite(values), values, np.nan), color=SKY, linewidth=0.8)
+    mean = found.loss.mean(1)
+    ax.plot(found.rates, np.where(np.isfinite(mean), mean, np.nan), color=VERMILLION, linewidth=1.8)
+    ax.axhline(float(np.mean(found.start)), color=INK, linewidth=1, linestyle=(0, (1, 2)))
+    fit_scale(ax, [mean], high=top)
+    ax.set_xscale("log")
+    if np.isfinite(found.suggestion):
+        ax.axvline(found.suggestion, color=GREEN, linewidth=1.2)
+        ax.text(found.suggestion, 0.98, f" suggested: {found.suggestion:.2g}", transform=ax.get_xaxis_transform(),
+                va="top", fontsize=9, color=GREEN)  # fmt: skip
+    name_axes(ax, "learning rate", f"validation loss after {found.steps} steps")
+    return figure
+
+
 def last(values: Any) -> float:
     """The last finite of values [n]; NaN if there is none."""
     finite = np.asarray(values, float)

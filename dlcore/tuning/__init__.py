@@ -9,6 +9,7 @@ from dlcore.tuning.ensembles import (
     member_outputs,
     train_ensemble,
 )
+from dlcore.tuning.first_steps import FirstSteps, find_learning_rate
 from dlcore.tuning.halving import Halving, Hyperband
 from dlcore.tuning.known import Rows
 from dlcore.tuning.plan import Plan, plan_of
@@ -23,6 +24,7 @@ __all__ = [
     "Assignment",
     "Choice",
     "DataLadder",
+    "FirstSteps",
     "Halving",
     "HalvingRung",
     "Hyperband",
@@ -44,6 +46,7 @@ __all__ = [
     "ensemble_mean",
     "ensemble_probabilities",
     "extend",
+    "find_learning_rate",
     "grid",
     "importance",
     "member_outputs",
