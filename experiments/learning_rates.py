@@ -71,17 +71,17 @@ def steepest(setup: Setup, split: Any, key: Any) -> float:
 
 
 def valley(setup: Setup, split: Any, key: Any) -> float:
-    """fastai: from 1e-7 to 10, in the longest falling subsequence of the losses the point after two thirds, less half."""
+    """fastai: from 1e-7 to 10, the middle of the longest falling subsequence of the losses."""
     rates = np.geomspace(1e-7, 10, STEPS)
     losses = range_test(setup, split, key, rates)
     losses, rates = losses[STEPS // 10 : -5], rates[STEPS // 10 :]
-    length, end, before = np.ones(len(losses), int), 0, np.arange(len(losses))
+    length, end = np.ones(len(losses), int), 0
     for i in range(1, len(losses)):
         for j in range(i):
             if losses[i] < losses[j] and length[i] < length[j] + 1:
-                length[i], before[i] = length[j] + 1, j
+                length[i] = length[j] + 1
         end = i if length[i] > length[end] else end
-    begin = end - length[end] + 1
+    begin = end - length[end]
     third = (end - begin) / 3
     return float(rates[begin + int(third) + int(third / 2)])
 
