@@ -16,7 +16,7 @@ from dlcore.training.setup import Setup
 
 def predict(setup: Setup, params: PyTree, model_state: PyTree, x: Array) -> Array:
     """The outputs of the model for x [n, ...] in evaluation mode."""
-    return outputs_of(setup.model, params, model_state, x, key=None, train=False)[0]
+    return outputs_of(setup, params, model_state, x, key=None, train=False)[0]
 
 
 def evaluate(
