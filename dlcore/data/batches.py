@@ -8,9 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
+from jax.sharding import AxisType, PartitionSpec, get_abstract_mesh
 
 from dlcore.data.examples import Examples, Padded
 from dlcore.numerics.formats import Array, PyTree
+
+BATCH = "batch"  # the axis of a mesh over whose devices the examples of a batch are spread
 
 
 class Batch(NamedTuple):
@@ -45,13 +48,33 @@ def in_memory(examples: Examples | Padded, key: Array, batch_size: int) -> Batch
     indices, mask = batch_indices(key, n, batch_size, count)
 
     def draw(place):
-        chosen, counts = place
-        return Batch(x[chosen], y[chosen], counts)
+        chosen, counts = spread(place)  # of examples that every device has: none are sent around
+        return spread(Batch(whole(x)[chosen], whole(y)[chosen], counts))
 
     # only the last batch can have free places: no other pays for a mask
     return Batches(
         draw, (indices[:-1], None), (indices[-1], None if count is None and n % batch_size == 0 else mask[-1])
     )
+
+
+def spread(examples: PyTree) -> PyTree:
+    """``examples`` [n, ...] over the devices of the mesh with an axis "batch" that ``jax.set_mesh`` has set; any n.
+
+    XLA spreads what is computed of them likewise: a device computes its share alone, of sums too. Without such a mesh
+    they are what they were.
+    """
+    return _constrained(examples, PartitionSpec(BATCH))
+
+
+def whole(tree: PyTree) -> PyTree:
+    """``tree``, such as parameters, the same on every device of the mesh of ``spread``."""
+    return _constrained(tree, PartitionSpec())
+
+
+def _constrained(tree, spec):
+    mesh = get_abstract_mesh()
+    automatic = [name for name, kind in zip(mesh.axis_names, mesh.axis_types, strict=True) if kind == AxisType.Auto]
+    return jax.lax.with_sharding_constraint(tree, spec) if BATCH in automatic else tree
 
 
 def batch_count(n: int, batch_size: int) -> int:

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class Training:
     """Of the split and of the training."""
     test: bool = False
     """Open the test set at the end: once, when nothing is to be chosen any more."""
+    devices: Literal["all"] | None = None
+    """Devices that share every mini-batch: all; default: one."""
 
 
 def run(training: Training, source: Source, out: Path, again: bool = False) -> Path:
@@ -57,7 +59,7 @@ def _run(training: Training, source: Source, folder: RunFolder) -> None:
     folder.keep(SetupRecord(0, 0, named(setup), repr(setup)))
     begin(folder, "training")
     began = time.perf_counter()
-    trained = _fit(setup, task, folder.path / "checkpoints")
+    trained = _fit(setup, task, folder.path / "checkpoints", training.devices)
     model = keep(trained, task, folder, began, trained.ending != "interrupted")
     if trained.ending != "interrupted":
         shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
@@ -115,7 +117,7 @@ def _folded(split: data.Split, shape: tuple[int, ...]) -> data.Split:
     return dataclasses.replace(split, **parts)
 
 
-def _fit(setup: Setup, task: Task, folder: Path) -> Run:
+def _fit(setup: Setup, task: Task, folder: Path, devices: str | None) -> Run:
     """The training, from its last checkpoint on where there is one; Ctrl-C ends it after the epochs in hand.
 
     A checkpoint is written at the end of a chunk, but not more often than costs one part in twenty of the time.
@@ -134,7 +136,7 @@ def _fit(setup: Setup, task: Task, folder: Path) -> Run:
         progress.update(now.epoch, _note(now))
 
     with bar("Train", setup.epochs, "epoch") as progress:
-        run = fit(setup, task.split, task.key, watch=watch, resume=there)
+        run = fit(setup, task.split, task.key, watch=watch, resume=there, devices=devices)
     if run.ending == "interrupted":
         _save(run, folder)
     return run

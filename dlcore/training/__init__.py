@@ -2,6 +2,7 @@
 
 from dlcore.training import checkpoints
 from dlcore.training.checks import check_setup
+from dlcore.training.devices import batch_mesh
 from dlcore.training.door import arrays, ready
 from dlcore.training.driver import Progress, fit
 from dlcore.training.epochs import TrainState, advance, start, train
@@ -31,6 +32,7 @@ __all__ = [
     "advance",
     "arrays",
     "as_arrays",
+    "batch_mesh",
     "check_setup",
     "checkpoints",
     "evaluate",

@@ -10,6 +10,7 @@ import numpy as np
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.training.checks import check_like, leaf_shapes
+from dlcore.training.devices import all_processes, everywhere, here
 from dlcore.training.door import ready
 from dlcore.training.epochs import TrainState, advance, start
 from dlcore.training.run import Run
@@ -24,7 +25,7 @@ Path = str | os.PathLike[str]
 def save(folder: Path, run: Run) -> None:
     """Write the state and history of ``run``, with its setup, to the new ``folder``: whole, or not at all.
 
-    Raises ValueError where ``folder`` exists.
+    Of several processes each calls it alike. Raises ValueError where ``folder`` exists.
     """
     import orbax.checkpoint as ocp
 
@@ -33,7 +34,8 @@ def save(folder: Path, run: Run) -> None:
         raise ValueError(needed(str(folder), "a new folder for the checkpoint", "one that exists", "another name"))
     epochs = len(run.history.running_loss)
     about = {"setup": _config(run.setup), "epochs": epochs, "leaves": leaf_shapes((run.state, run.history))}
-    parts: dict[str, Any] = {"about": ocp.args.JsonSave(about), "state": ocp.args.StandardSave(run.state)}
+    state = everywhere(run.state, all_processes())
+    parts: dict[str, Any] = {"about": ocp.args.JsonSave(about), "state": ocp.args.StandardSave(state)}
     if epochs:  # Orbax does not take arrays without numbers
         parts["history"] = ocp.args.StandardSave(run.history)
     with ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as checkpointer:
@@ -54,9 +56,11 @@ def restore(folder: Path, setup: Setup, data: Any, key: Array, *, adapt: bool = 
     state, history = jax.eval_shape(lambda: advance(setup, data, start(setup, data, key), about["epochs"]))
     check_like(f"{folder}", (state, history), about["leaves"])
     if not about["epochs"]:
-        return _read(folder, {"state": state})["state"], jax.tree.map(lambda a: np.zeros(a.shape, a.dtype), history)
+        return here(_read(folder, {"state": state})["state"], all_processes()), jax.tree.map(
+            lambda a: np.zeros(a.shape, a.dtype), history
+        )
     found = _read(folder, {"state": state, "history": history})
-    return found["state"], jax.device_get(found["history"])
+    return here(found["state"], all_processes()), jax.device_get(found["history"])
 
 
 def _read(folder, parts):

@@ -20,6 +20,8 @@ from dlcore.training.setup import EarlyStopping, Mixup, Setup, Watch, as_arrays
 from dlcore.tree.declared import check_ranges
 from dlcore.tree.names import leaf_names
 
+COMPUTED = (None, "bfloat16", "float32")  # types that layers may compute in
+
 
 def check_setup(setup: Setup, data: Split) -> None:
     """Raise ValueError or TypeError unless ``setup`` can be trained on ``data``, whose parts are arrays."""
@@ -80,6 +82,10 @@ def _check_kinds(setup):
         value = getattr(setup, name)
         if not isinstance(value, kind) and (value is not None or name == "watch"):
             raise TypeError(needed(name, kind.__name__, repr(value), f"{kind.__name__}()"))
+    if setup.compute_dtype not in COMPUTED:
+        hint = "'bfloat16': float16 has too small a range for gradients" if "16" in str(setup.compute_dtype) else ""
+        what = f"one of {', '.join(map(repr, COMPUTED))}"
+        raise ValueError(needed("compute_dtype", what, repr(setup.compute_dtype), hint))
     penalties = setup.penalty if isinstance(setup.penalty, tuple) else (setup.penalty,)
     for what, functions in {"penalty": penalties, "metrics": setup.metrics or ()}.items():
         if not isinstance(functions, tuple) or not all(callable(f) or f is None for f in functions):
@@ -168,7 +174,7 @@ def _outputs(structure, leaves, x, y):
         learner = beginner(setup, key, x)
         if not jax.tree.leaves(learner.params):
             raise ValueError(needed("model", "a layer with parameters", "none", "sequential(Dense(10))"))
-        outputs, _ = outputs_of(setup.model, *learner[:2], x, key=None, train=False)
+        outputs, _ = outputs_of(setup, *learner[:2], x, key=None, train=False)
         for name, function in {"loss": setup.loss, **metrics_of(setup, y)}.items():
             per_example(name, function, outputs, y)
         clocked = in_time(setup, -(-x.shape[0] // size))

@@ -11,6 +11,7 @@ import numpy as np
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.training.checks import check_key, check_like, leaf_shapes
+from dlcore.training.devices import agreed, batch_mesh, everywhere, here, on
 from dlcore.training.door import is_pair, ready
 from dlcore.training.epochs import TrainState, advance_some, start
 from dlcore.training.interrupts import interruptible
@@ -50,6 +51,7 @@ def fit(
     *,
     watch: Callable[[Progress], None] | None = None,
     resume: tuple[TrainState, History | None] | None = None,
+    devices: str | Sequence[Any] | None = None,
 ) -> Run:
     """Train ``setup`` on ``data`` as ``train`` does, in chunks of epochs: another number never compiles anew.
 
@@ -58,7 +60,11 @@ def fit(
     ends the training after the chunk in hand, a second one at once, and what was learned is kept; early stopping and
     divergence end it too. ``resume`` is the (state, history) of an earlier, shorter or interrupted, training; the
     history is None for a state before its first epoch, such as ``start_from`` gives. The history has one row for every
-    epoch that was trained, the one that diverged too. Raises ValueError or TypeError where setup and data do not fit.
+    epoch that was trained, the one that diverged too.
+
+    ``devices``, "all" or some of ``jax.devices()``, share every mini-batch: parameters and data are whole on each,
+    batch norm sees the whole batch, and the numbers are those of one device, to rounding. Of several processes each
+    calls ``fit`` alike and gets the whole run. Raises ValueError or TypeError where setup and data do not fit.
 
     >>> import jax
     >>> from dlcore import Setup, data, fit, losses, mlp
@@ -70,13 +76,13 @@ def fit(
     ('finished', 20, (30, 3))
     """
     check_key(key)
-    notes, given = _notes(data), setup
+    notes, given, mesh = _notes(data), setup, None if devices is None else batch_mesh(devices)
     setup, data = ready(setup, data)
     state, rows = (None, []) if resume is None else _resumed(resume, setup, data, key)
     with interruptible() as asked:
         try:
             state = _start(setup, data, key) if state is None else state
-            for after, row in _chunks(setup, data, state, asked):
+            for after, row in _chunks(setup, data, state, asked, mesh):
                 rows.append(row)  # before the state: an interruption in between leaves a row too many, not too few
                 state = after
                 if watch:
@@ -89,17 +95,23 @@ def fit(
     return Run(given, state.best.params, state.best.model_state, history, state, notes=notes)
 
 
-def _chunks(setup, data, state, asked):
+def _chunks(setup, data, state, asked, mesh):
     """(state, rows) of every chunk, until the training ends or somebody has ``asked`` for it."""
     tenth = min(MOST, -(-setup.epochs // 10))
     fitting = 1  # epochs in the time of a chunk: not known before the first
-    while not asked() and int(state.epoch) < setup.epochs and bool(state.active):
-        here = int(state.epoch)
-        count = min(fitting, tenth - here % tenth, setup.epochs - here)
+    setup, data, state = everywhere((setup, data, state), mesh)
+    while int(state.epoch) < setup.epochs and bool(state.active):
+        fitting, over = agreed(mesh, fitting, asked())
+        if over:
+            break
+        epoch = int(state.epoch)
+        count = min(fitting, tenth - epoch % tenth, setup.epochs - epoch)
         began = time.perf_counter()
-        state, rows, done = jax.block_until_ready(_advance(setup, data, state, np.int32(count), most=tenth))
+        with on(mesh):
+            after = _advance(setup, data, state, everywhere(np.int32(count), mesh), most=tenth)
+        state, rows, done = jax.block_until_ready(after)
         fitting = max(1, int(count * SECONDS / (time.perf_counter() - began)))
-        yield state, jax.tree.map(lambda a, n=int(done): np.asarray(a)[:n], rows)
+        yield here(state, mesh), jax.tree.map(lambda a, n=int(done): np.asarray(a)[:n], rows)
 
 
 def _notes(data):

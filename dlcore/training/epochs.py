@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from dlcore.data import Split, in_memory
+from dlcore.data.batches import whole
 from dlcore.numerics.formats import Array, PyTree
 from dlcore.training import learner as learning
 from dlcore.training import watch
@@ -85,7 +86,7 @@ def advance(setup: Setup, data: Any, state: TrainState, epochs: int) -> tuple[Tr
 
     Every training example is used once an epoch, in mini-batches of a new order.
     """
-    data = arrays(data)
+    data = whole(arrays(data))
     seen = watch.looked_at(setup, data, state.key)
 
     def one(state, _):
@@ -105,6 +106,7 @@ def advance_some(
 
     The rows are [most] each; those behind the epochs done mean nothing. One program for every number of epochs.
     """
+    data = whole(data)
     seen = watch.looked_at(setup, data, state.key)
     _, row = jax.eval_shape(epoch, setup, data, seen, state)
     rows = jax.tree.map(lambda a: jnp.zeros((most, *a.shape), a.dtype), row)
@@ -129,7 +131,8 @@ def epoch(setup: Setup, data: Split, seen: Split, state: TrainState) -> tuple[Tr
     learner, steps = learning.epoch(setup, state.learner, batches, state.key, state.epoch)
     row, candidate, sound = watch.look(setup, seen, learner, steps, state.epoch)
     watched = watch.noted(setup, state.watched, candidate, steps.finite, sound)
-    return TrainState(state.key, state.epoch + 1, watch.where(sound, learner, state.learner), watched), row
+    after = TrainState(state.key, state.epoch + 1, watch.where(sound, learner, state.learner), watched)
+    return whole((after, row))
 
 
 def train(setup: Setup, data: Any, key: Array) -> Run:

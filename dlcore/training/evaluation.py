@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from dlcore.data import Examples, Padded
+from dlcore.data.batches import spread, whole
 from dlcore.numerics.formats import Array, PyTree
 from dlcore.training.door import as_array
 from dlcore.training.forward import outputs_of, per_example
@@ -15,7 +16,7 @@ from dlcore.training.setup import Setup
 
 def predict(setup: Setup, params: PyTree, model_state: PyTree, x: Array) -> Array:
     """The outputs of the model for x [n, ...] in evaluation mode."""
-    return outputs_of(setup.model, params, model_state, x, key=None, train=False)[0]
+    return outputs_of(setup, params, model_state, x, key=None, train=False)[0]
 
 
 def evaluate(
@@ -47,7 +48,7 @@ def evaluate(
 
 def _sums(setup, params, model_state, examples, counts):
     """The sums over the examples that count: (loss, metrics)."""
-    x, y = examples
+    (x, y), counts = spread(whole((examples, counts)))
     outputs = predict(setup, params, model_state, x)
 
     def total(name, f):

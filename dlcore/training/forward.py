@@ -1,28 +1,41 @@
 """From a batch to the outputs of a model, and from outputs and labels to one value per example."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from dlcore.layers import Layer
 from dlcore.numerics.errors import needed
-from dlcore.numerics.formats import Array, PyTree, at_least_f32
+from dlcore.numerics.formats import Array, PyTree, at_least_f32, in_precision_of
+from dlcore.training.setup import Setup
 
 
 def outputs_of(
-    model: Layer, params: PyTree, model_state: PyTree, x: Array, *, key: Array | None, train: bool
+    setup: Setup, params: PyTree, model_state: PyTree, x: Array, *, key: Array | None, train: bool
 ) -> tuple[Array, PyTree]:
     """(outputs, model state) for x [n, ...]. Whole numbers, such as bytes of images, become floating ones here.
 
-    A model that takes only whole numbers, as one that looks up tokens, gets them.
+    A model that takes only whole numbers, as one that looks up tokens, gets them. With ``setup.compute_dtype`` its
+    layers get parameters and inputs of that type; outputs and state have the types of parameters and state.
     """
+    if setup.compute_dtype is None:
+        return _applied(setup.model, params, model_state, x, key, train)
+    narrow = partial(in_precision_of, jnp.dtype(setup.compute_dtype))
+    found = _applied(setup.model, jax.tree.map(narrow, params), model_state, narrow(x), key, train)
+    return jax.tree.map(lambda a, like: in_precision_of(like.dtype, a), found, (_like(params), model_state))
 
+
+def _applied(model, params, model_state, x, key, train):
     def apply(x):
         return model.apply(params, model_state, x, key=key, train=train)
 
     return apply(x if jnp.issubdtype(x.dtype, jnp.inexact) else _taken(apply, x, precision_of(params)))
+
+
+def _like(params):
+    return jax.ShapeDtypeStruct((), precision_of(params))
 
 
 def precision_of(params: PyTree) -> Any:

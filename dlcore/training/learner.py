@@ -111,7 +111,7 @@ def step(
     noise = _key(key, NOISE, t)
 
     def objective(p):
-        outputs, after = outputs_of(setup.model, p, model_state, x, key=noise, train=True)
+        outputs, after = outputs_of(setup, p, model_state, x, key=noise, train=True)
         loss = mean_over(per_example("loss", setup.loss, outputs, y), batch.counts)
         return loss + penalty(setup, p), (loss, after)
 
@@ -136,7 +136,7 @@ def _disturbed(setup, learner, batch, key, t):
     if setup.mix is None:
         return x, y
     outputs = jax.eval_shape(
-        lambda: outputs_of(setup.model, learner.params, learner.model_state, x, key=None, train=False)[0]
+        lambda: outputs_of(setup, learner.params, learner.model_state, x, key=None, train=False)[0]
     )
     return mixup(_key(key, MIXING, t), x, _soft(y, outputs), setup.mix.alpha)
 

@@ -55,6 +55,10 @@ class Setup:
     added to the mean loss. ``projection(params)`` follows every step. ``augment(key, x)`` changes the inputs of a
     mini-batch, ``mix`` mixes them and their labels; evaluation sees neither. ``batch_size=None`` is the full batch;
     ``metrics=None`` is accuracy for integer labels and nothing else.
+
+    ``compute_dtype="bfloat16"`` is mixed precision: layers compute forward and backward in it; parameters, gradients,
+    the optimizer, losses, metrics and the statistics of batch norm stay in the type of the inputs, float32. None is one
+    type for all. Micikevicius et al. 2018; bfloat16 has the range of float32 and needs no scaling of the loss.
     """
 
     model: Layer
@@ -69,6 +73,7 @@ class Setup:
     epochs: int = static(default=30, low=1, whole=True)
     batch_size: int | None = static(default=32, low=1, whole=True)
     metrics: tuple[Metric, ...] | None = static(default=None)
+    compute_dtype: str | None = static(default=None)
 
 
 def as_arrays(setup: PyTree) -> PyTree:

@@ -66,6 +66,12 @@ def test_a_fit_after_ctrl_c(whole, tmp_path, monkeypatch):
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+def test_a_fit_that_devices_share_has_the_numbers_of_one(whole, tmp_path):
+    run([*FIT, "--devices", "all"], tmp_path / "run")
+    one, all_ = (report.read(path).training.history.validation_loss for path in (whole / "fit", tmp_path / "run"))
+    np.testing.assert_allclose(all_, one, 1e-5)
+
+
 @pytest.fixture
 def broken(tmp_path, monkeypatch):
     """A fit with a checkpoint at every chunk, in which the machine failed; its setup came from a file beside it."""

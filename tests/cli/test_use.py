@@ -213,6 +213,8 @@ def test_doctor_names_what_is_there(capsys):
         (["fit", "iris", "--set", "optimizer=optimizers.SDG"], "no optimizers.SDG; nearest first, there are: SGD"),
         (["fit", "iris", "--set", "model.layers[1]=activations.tanh"], "needed a layer, got tanh"),
         (["fit", "iris", "--set", "epochs=0"], "needed whole numbers from 1"),
+        (["fit", "iris", "--set", "compute_dtype=float16"], "compute_dtype: needed one of None, 'bfloat16'"),
+        (["fit", "iris", "--devices", "some"], "devices"),
         (["fit", "iris", "--set", "batch_size=100"], "than a batch (100)"),
         (["fit", "iris", "--setup", "nowhere.json"], "no such file"),
         (["fit", "iris", "--setup", "nomod:pi"], "module:name in Python, got nomod:pi"),

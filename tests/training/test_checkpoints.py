@@ -69,7 +69,8 @@ def test_a_checkpoint_that_cannot_be_used_is_named(fault, tmp_path):
         checkpoints.restore(tmp_path / ("gone" if fault == "missing" else "c"), small_setup(), DATA, KEY)
 
 
-def test_ctrl_c_ends_a_training_after_the_chunk_in_hand():
+@pytest.mark.parametrize("devices", [None, "all"])
+def test_ctrl_c_ends_a_training_after_the_chunk_in_hand(devices):
     """A real signal; a second one ends it at once. What was learned is there, and Ctrl-C works as before afterwards."""
     for times in (1, 2):
 
@@ -78,7 +79,7 @@ def test_ctrl_c_ends_a_training_after_the_chunk_in_hand():
                 for _ in range(times):
                     signal.raise_signal(signal.SIGINT)
 
-        run = fit(small_setup(epochs=20), DATA, KEY, watch=interrupt)
+        run = fit(small_setup(epochs=20), DATA, KEY, watch=interrupt, devices=devices)
         assert run.ending == "interrupted"
         assert len(run.history.train_loss) == int(run.state.epoch) == 2
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
