@@ -18,11 +18,31 @@ from dlcore.optimizers import Adam
 from dlcore.recipe.options import Recipe
 from dlcore.regularizers import L2
 from dlcore.runs import one_line
-from dlcore.training import EarlyStopping, Setup
-from dlcore.tree.names import nearest
+from dlcore.training import (
+    AUC,
+    F1,
+    R2,
+    RMSE,
+    BalancedAccuracy,
+    EarlyStopping,
+    Jaccard,
+    MatthewsCorrelation,
+    Precision,
+    Recall,
+    Setup,
+    TopK,
+    accuracy,
+)
+from dlcore.training.metrics import name_of
+from dlcore.tree.names import nearest, replace
 from dlcore.tree.saved import PACKAGES, from_config
 from dlcore.tuning import assign, grid, sample
 from dlcore.tuning.spaces import Space
+
+METRICS = (
+    *(accuracy, F1(), AUC(), BalancedAccuracy(), Precision(), Recall(), MatthewsCorrelation(), Jaccard(), TopK()),
+    *(R2(), RMSE()),
+)
 
 
 def outputs_of(dataset: Dataset) -> int:
@@ -91,6 +111,16 @@ def with_values(setup: Setup, settings: Iterable[str]) -> Setup:
     return assign(setup, {path: value_of(text) for path, text in map(_parts, settings)})
 
 
+def judged_by(setup: Setup, name: str | None) -> Setup:
+    """``setup`` judged by a metric of its own or of dlcore, upper or lower case; None leaves it as it is."""
+    if name is None:
+        return setup
+    there = {name_of(metric).casefold(): metric for metric in (*METRICS, *(setup.metrics or ()))}
+    if name.casefold() not in there:
+        raise ValueError(f"no metric {name!r}; nearest first, there are: {', '.join(nearest(name, there))}")
+    return replace(setup, "watch.by", there[name.casefold()])
+
+
 def space_of(setup: Setup, grids: Iterable[str], samples: Iterable[str], n: int, seed: int) -> Space:
     """The grid of PATH=VALUE,VALUE axes, each of its points with every one of ``n`` samples of PATH=LOW:HIGH axes."""
     axes = {path: [value_of(one) for one in _listed(text)] for path, text in map(_parts, grids)}
@@ -101,6 +131,8 @@ def space_of(setup: Setup, grids: Iterable[str], samples: Iterable[str], n: int,
 
 def value_of(text: str) -> Any:
     """What ``text`` says: a number, True, None, a list in brackets, or a public name such as optimizers.SGD."""
+    if text.startswith("[") and text.endswith("]"):
+        return tuple(value_of(one) for one in _listed(text[1:-1]) if one)
     room, _, name = text.rpartition(".")
     if room in PACKAGES:
         return _public(room, name)

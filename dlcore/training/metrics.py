@@ -45,13 +45,16 @@ class Criterion(NamedTuple):
     def __str__(self) -> str:
         return f"validation {self.name or 'loss'}"
 
+    def values(self, loss: Any, metrics: dict[str, Any]) -> Any:
+        """Of a validation loss and metrics, the one."""
+        return loss if self.name is None else metrics[self.name]
+
     def cost(self, values: Any) -> Any:
-        """``values`` of it, so that lower is better; and back."""
+        """``values`` of it, or minus them, so that lower is better; and back."""
         return -values if self.larger else values
 
-    def of(self, loss: Any, metrics: dict[str, Any]) -> Any:
-        """The cost, of a validation loss and metrics."""
-        return loss if self.name is None else self.cost(metrics[self.name])
+
+LOSS = Criterion()
 
 
 def criterion_of(by: Metric | None) -> Criterion:
@@ -59,7 +62,7 @@ def criterion_of(by: Metric | None) -> Criterion:
 
     Raises ValueError for a function that does not say whether larger is better by an attribute ``larger``.
     """
-    return Criterion() if by is None else Criterion(name_of(by), _larger(by))
+    return LOSS if by is None else Criterion(name_of(by), _larger(by))
 
 
 def _larger(metric: Any) -> bool:

@@ -118,7 +118,8 @@ def look(setup: Setup, seen: Split, learner: Learner, steps: Steps, number: Arra
         gradient_norm=norms.gradient,
         update_ratio=norms.update / jnp.where(norms.params > 0, norms.params, 1),
     )
-    cost = None if setup.watch.by is None else criterion_of(setup.watch.by).of(loss, metrics)
+    by = criterion_of(setup.watch.by)
+    cost = None if by.name is None else by.cost(by.values(loss, metrics))
     return row, Best(params, model_state, loss, number, cost), sound
 
 
