@@ -8,7 +8,7 @@ from dlcore import data
 from dlcore.deployment import TrainedModel
 from dlcore.recipe.filling import begin, fill
 from dlcore.recipe.options import Recipe, check
-from dlcore.recipe.setups import setup_of
+from dlcore.recipe.setups import judged_by, setup_of, weighted
 from dlcore.recipe.steps import look, sanity, test, train, tune
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Load, Task, prepare
@@ -33,7 +33,7 @@ def _cook(recipe: Recipe, name: str, load: Load, folder: RunFolder) -> None:
     task = prepare(load(name), recipe.batch_size, recipe.seed, recipe.folds)
     folder.keep(RecipeRecord(task.dataset.name, dataclasses.asdict(recipe)))
     look.keep(task, folder)
-    setup = setup_of(recipe, task.dataset)
+    setup = weighted(judged_by(setup_of(recipe, task.dataset), recipe.by), recipe.class_weights, task.counts)
     begin(folder, "sanity")
     folder.keep(sanity.rehearse(setup, task))
     choice = _tune(recipe, setup, task, folder)

@@ -1,12 +1,17 @@
 """Setups as people give them on a command line: by file, by name, and by the paths of what is to be another value."""
 
 import ast
+import dataclasses
 import importlib
+import inspect
 import json
 import pathlib
 import sys
 from collections.abc import Iterable
 from typing import Any
+
+import jax
+import numpy as np
 
 from dlcore import losses
 from dlcore.data import Dataset
@@ -121,6 +126,23 @@ def judged_by(setup: Setup, name: str | None) -> Setup:
     return replace(setup, "watch.by", there[name.casefold()])
 
 
+def weighted(setup: Setup, how: str | None, counts: np.ndarray | None) -> Setup:
+    """``setup`` with class weights n / (c n_k) in its loss: of n training examples, ``counts`` [c] of every class.
+
+    Those are scikit-learn's "balanced" ones, of mean 1; a class without examples has weight 0. Raises ValueError where
+    there are no classes, and for a loss without such weights.
+    """
+    if how is None:
+        return setup
+    function: Any = getattr(setup.loss, "func", setup.loss)
+    if how != "balanced" or counts is None or "class_weights" not in inspect.signature(function).parameters:
+        got = f"{how} for {name_of(setup.loss)}" if counts is not None else f"{how} for quantities"
+        raise ValueError(needed("--class-weights", "balanced, and a loss of classes that takes weights", got))
+    weights = np.where(counts > 0, counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0)
+    said = getattr(setup.loss, "keywords", {}) | {"class_weights": weights.astype(np.float32)}
+    return dataclasses.replace(setup, loss=jax.tree_util.Partial(function, **said))
+
+
 def space_of(setup: Setup, grids: Iterable[str], samples: Iterable[str], n: int, seed: int) -> Space:
     """The grid of PATH=VALUE,VALUE axes, each of its points with every one of ``n`` samples of PATH=LOW:HIGH axes."""
     axes = {path: [value_of(one) for one in _listed(text)] for path, text in map(_parts, grids)}
@@ -131,15 +153,14 @@ def space_of(setup: Setup, grids: Iterable[str], samples: Iterable[str], n: int,
 
 def value_of(text: str) -> Any:
     """What ``text`` says: a number, True, None, a list in brackets, or a public name such as optimizers.SGD."""
-    if text.startswith("[") and text.endswith("]"):
-        return tuple(value_of(one) for one in _listed(text[1:-1]) if one)
     room, _, name = text.rpartition(".")
     if room in PACKAGES:
         return _public(room, name)
     try:
         return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))
     except (ValueError, SyntaxError):
-        return text
+        named = text.startswith("[") and text.endswith("]")
+        return tuple(map(value_of, _listed(text[1:-1]))) if named else text
 
 
 def _public(room: str, name: str) -> Any:

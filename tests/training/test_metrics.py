@@ -68,13 +68,12 @@ def values_of(chosen, outputs, y, chunk=N, padding=0):
 def assert_values(chosen, outputs, y, expected):
     """In parts of all sizes, and with other examples behind that do not count: as many, and other numbers."""
     names = [name_of(metric) for metric in chosen]
-    for chunk in (1, 7, len(y)):
-        found = values_of(chosen, outputs, y, chunk)
-        np.testing.assert_allclose([found[name] for name in names], expected, rtol=1e-12, atol=1e-12)
-    behind = 9
-    more = [np.concatenate([a, a[:behind][::-1]]) for a in (outputs, y)]
-    for chunk in (7, 64):
-        found = values_of(chosen, *more, chunk, behind)
+    more = [np.concatenate([a, a[:9][::-1]]) for a in (outputs, y)]
+    for found in (
+        values_of(chosen, outputs, y, 1),
+        values_of(chosen, outputs, y, len(y)),
+        values_of(chosen, *more, 7, padding=9),
+    ):
         np.testing.assert_allclose([found[name] for name in names], expected, rtol=1e-12, atol=1e-12)
 
 
