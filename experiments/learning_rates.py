@@ -42,7 +42,7 @@ def range_test(setup: Setup, split: Any, key: Any, rates: np.ndarray) -> np.ndar
         rate, some = now
 
         def loss(p):
-            outputs, _ = outputs_of(setup.model, p, model_state, x[some], key=None, train=True)
+            outputs, _ = outputs_of(setup, p, model_state, x[some], key=None, train=True)
             return jnp.mean(per_example("loss", setup.loss, outputs, y[some]))
 
         value, gradient = jax.value_and_grad(loss)(params)

@@ -73,7 +73,7 @@ def _choice_rows(sweep: SweepRecord, best: int) -> Iterator[tuple[str, str]]:
     yield "chosen", f"in the sweep {sweep.name!r}"
     for path, value in sweep.space[best].items():
         yield "", f"{path} = {short(value)}"
-    yield "validation loss", with_error(sweep.study.mean[best], sweep.study.standard_error[best])
+    yield str(sweep.by), with_error(sweep.study.mean[best], sweep.study.standard_error[best])
 
 
 def _verdict_rows(verdict: Verdict) -> Iterator[tuple[str, str]]:

@@ -19,6 +19,7 @@ from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.training import Run
 from dlcore.training.forward import per_example, precision_of
+from dlcore.training.measures import metric_values
 from dlcore.training.run import Trained, outputs_in_chunks, trained
 
 _MOST = 1 << 16  # examples whose outputs of all members are there at a time: what bounds memory
@@ -110,7 +111,7 @@ class TrainedModel:
 
     def scores(self, outputs: Array, right: np.ndarray) -> Scores:
         """How good ``outputs`` [n, ...] of the network are; ``right``: class numbers [n], or quantities [n, k]."""
-        loss, classes = self._loss, self.target.classes
+        loss, classes = self._setup.loss, self.target.classes
         y = right if classes else (right - self.target.mean) / np.asarray(self.target.std)
         per = per_example("loss", loss, outputs, jnp.asarray(y, jnp.int32 if classes else outputs.dtype))
         total = float(np.asarray(per, np.float64).mean())
@@ -118,15 +119,24 @@ class TrainedModel:
             found = class_scores(right, class_numbers_of(loss, outputs, len(classes)), total, self.usual, classes)
         else:
             found = value_scores(right, self.answer(outputs).values, total, self.usual, np.asarray(self.target.std))
+        found = found._replace(metrics=found.metrics | self._more(outputs, right, found.metrics))
         if has_constant(loss):
             return found
         return found._replace(baseline={name: value for name, value in found.baseline.items() if name != "loss"})
 
+    def _more(self, outputs, right, there):
+        """The setup's metrics that are not ``there``, of quantities in their units."""
+        if self.target.classes:
+            found = metric_values(self._setup, outputs, jnp.asarray(right, jnp.int32))
+        else:
+            found = metric_values(self._setup, *map(jnp.asarray, (self.answer(outputs).values, right)))
+        return {name: float(value) for name, value in found.items() if name not in there}
+
     @property
-    def _loss(self):
-        """The loss, of several members that of the first: those of a choice have one."""
+    def _setup(self):
+        """The setup, of several members that of the first: those of a choice have one loss."""
         setup = self.trained.setup
-        return (setup if self.members is None else jax.tree.map(lambda a: jnp.asarray(a)[0], setup)).loss
+        return setup if self.members is None else jax.tree.map(lambda a: jnp.asarray(a)[0], setup)
 
     def _right(self, found):
         classes = self.target.classes

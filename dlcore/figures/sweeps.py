@@ -58,9 +58,9 @@ def lay_out(study: Any) -> Table:
 
 
 def sweep_curves(study: Any) -> Any:
-    """Validation loss of a study with error bars over one hyperparameter, a line for each value of another.
+    """What a study compares with error bars over one hyperparameter, a line for each value of another.
 
-    A band shows one standard error above the best, rings the configurations within it; those that diverged stand at
+    A band shows one standard error from the best, rings the configurations within it; those that diverged stand at
     the upper border.
     """
     figure, (ax,) = canvas(height=3.8)
@@ -74,15 +74,15 @@ def sweep_curves(study: Any) -> Any:
         ax.errorbar(shift, y, error[row[sound]], linewidth=1.5, elinewidth=1.2, label=f"{value}", **style)
         ends.append(End(last(y), short(value, 3), color))
     fit_scale(ax, [mean], span=5.0)
-    _mark_alike(ax, table, x, mean, error, *_best(study))
+    _mark_alike(ax, table, x, mean, study.by.cost(error), *_best(study))
     _mark_diverged(ax, table, x, mean)
     _label_rows(ax, table, ends)
-    name_axes(ax, table.column_path, "validation loss")
+    name_axes(ax, table.column_path, str(study.by))
     return figure
 
 
 def sweep_map(study: Any) -> Any:
-    """Validation loss of a study as color and number; the best in a frame, those as good as it with a dot."""
+    """What a study compares as color and number; the best in a frame, those as good as it with a dot."""
     from matplotlib.colors import LogNorm
 
     table, (best, alike) = lay_out(study), _best(study)
@@ -92,7 +92,7 @@ def sweep_map(study: Any) -> Any:
     positive = np.isfinite(sound).any() and np.nanmin(sound) > 0
     norm = LogNorm(np.nanmin(sound), np.nanmax(sound)) if positive and np.nanmax(sound) > np.nanmin(sound) else None
     ax.set_facecolor(FAINT)
-    picture = ax.imshow(sound, cmap="cividis_r", norm=norm, aspect="auto")
+    picture = ax.imshow(sound, cmap="cividis" if study.by.larger else "cividis_r", norm=norm, aspect="auto")
     for (r, c), i in np.ndenumerate(table.cells):
         if i < 0:
             continue
@@ -115,13 +115,13 @@ def _frame(ax: Any, r: int, c: int) -> None:
 
 
 def sweep_histories(study: Any) -> Any:
-    """Validation loss of all configurations of a study over the epochs, mean over seeds; colored by the columns."""
+    """What a study compares of all configurations over the epochs, mean over seeds; colored by the columns."""
     from matplotlib import colormaps
 
     table, (best, _) = lay_out(study), _best(study)
     figure, (ax,) = canvas(height=3.6)
     # [configurations, seeds, epochs]: a curve ends where the first of its seeds did
-    curves = np.asarray(study.rows.history.validation_loss, float).mean(1)
+    curves = study.curves.mean(1)
     colors = colormaps["viridis"](np.linspace(0, 0.85, len(table.columns)))
     ends = []
     for c, value in enumerate(table.columns):
@@ -136,7 +136,7 @@ def sweep_histories(study: Any) -> Any:
     fit_scale(ax, [curves], high=_blow_up(curves))
     epoch_axis(ax, curves.shape[-1])
     label_ends(ax, ends)
-    name_axes(ax, "epoch", "validation loss")
+    name_axes(ax, "epoch", str(study.by))
     ax.set_title(f"by {table.column_path}; black: the best", fontsize=9, color=GRAY, loc="left")
     return figure
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from dlcore.deployment import TrainedModel
 from dlcore.recipe.filling import ask, begin, fill
 from dlcore.recipe.options import Recipe, check
-from dlcore.recipe.setups import setup_of
+from dlcore.recipe.setups import judged_by, setup_of, weighted
 from dlcore.recipe.steps import look, sanity, test, train, tune
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Source, Task, prepare
@@ -36,7 +36,7 @@ def _cook(recipe: Recipe, source: Source, folder: RunFolder) -> None:
     task = prepare(source.load(), recipe.batch_size, recipe.seed, recipe.folds)
     ask("recipe", recipe, source, task, folder)
     look.keep(task, folder)
-    setup = setup_of(recipe, task.dataset)
+    setup = weighted(judged_by(setup_of(recipe, task.dataset), recipe.by), recipe.class_weights, task.counts)
     begin(folder, "sanity")
     folder.keep(SanityRecord.find(folder.path) or sanity.rehearse(setup, task))
     choice = _tune(recipe, setup, task, folder)

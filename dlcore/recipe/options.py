@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,6 +31,10 @@ class Recipe:
     """Examples of a mini-batch."""
     patience: int = 20
     """Epochs without a lower validation loss after which a training stops."""
+    class_weights: Literal["balanced"] | None = None
+    """Weights of the classes in the loss: balanced, as if every class had as many training examples."""
+    by: str | None = None
+    """What decides which setup and epoch are the best instead of the validation loss: a metric, such as F1."""
     seed: int = 0
     """Of the split and of all trainings."""
 

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 
@@ -42,6 +42,10 @@ class Search:
     """Trainings of every configuration, on each fold."""
     folds: int = 0
     """Folds of cross-validation, 1 for none; 0 for 5 where fewer than 1000 examples are there to train with."""
+    class_weights: Literal["balanced"] | None = None
+    """Weights of the classes in the loss: balanced, as if every class had as many training examples."""
+    by: str | None = None
+    """What decides instead of the validation loss: a metric, such as F1, AUC, R2 or accuracy."""
     halving: bool = False
     """Let bad configurations leave early, by successive halving."""
     seed: int = 0
@@ -104,7 +108,7 @@ def _sweep(search: Search, setup: Setup, space: Space, task: Task, folder: RunFo
         )
     seconds, plan = time.perf_counter() - began, "; ".join(map(str, study.plans))
     told = tuple({path: _told(value) for path, value in one.items()} for one in study.space)
-    return SweepRecord("sweep", 1, told, study.rows, plan, seconds, compiled.count, task.folds or 1), study
+    return SweepRecord("sweep", 1, told, study.rows, plan, seconds, compiled.count, task.folds or 1, study.by), study
 
 
 def _told(value: Any) -> Any:

@@ -1,12 +1,17 @@
 """Setups as people give them on a command line: by file, by name, and by the paths of what is to be another value."""
 
 import ast
+import dataclasses
 import importlib
+import inspect
 import json
 import pathlib
 import sys
 from collections.abc import Iterable
 from typing import Any
+
+import jax
+import numpy as np
 
 from dlcore import losses
 from dlcore.data import Dataset
@@ -18,11 +23,31 @@ from dlcore.optimizers import Adam
 from dlcore.recipe.options import Recipe
 from dlcore.regularizers import L2
 from dlcore.runs import one_line
-from dlcore.training import EarlyStopping, Setup
-from dlcore.tree.names import nearest
+from dlcore.training import (
+    AUC,
+    F1,
+    R2,
+    RMSE,
+    BalancedAccuracy,
+    EarlyStopping,
+    Jaccard,
+    MatthewsCorrelation,
+    Precision,
+    Recall,
+    Setup,
+    TopK,
+    accuracy,
+)
+from dlcore.training.metrics import name_of
+from dlcore.tree.names import nearest, replace
 from dlcore.tree.saved import PACKAGES, from_config
 from dlcore.tuning import assign, grid, sample
 from dlcore.tuning.spaces import Space
+
+METRICS = (
+    *(accuracy, F1(), AUC(), BalancedAccuracy(), Precision(), Recall(), MatthewsCorrelation(), Jaccard(), TopK()),
+    *(R2(), RMSE()),
+)
 
 
 def outputs_of(dataset: Dataset) -> int:
@@ -91,6 +116,33 @@ def with_values(setup: Setup, settings: Iterable[str]) -> Setup:
     return assign(setup, {path: value_of(text) for path, text in map(_parts, settings)})
 
 
+def judged_by(setup: Setup, name: str | None) -> Setup:
+    """``setup`` judged by a metric of its own or of dlcore, upper or lower case; None leaves it as it is."""
+    if name is None:
+        return setup
+    there = {name_of(metric).casefold(): metric for metric in (*METRICS, *(setup.metrics or ()))}
+    if name.casefold() not in there:
+        raise ValueError(f"no metric {name!r}; nearest first, there are: {', '.join(nearest(name, there))}")
+    return replace(setup, "watch.by", there[name.casefold()])
+
+
+def weighted(setup: Setup, how: str | None, counts: np.ndarray | None) -> Setup:
+    """``setup`` with class weights n / (c n_k) in its loss: of n training examples, ``counts`` [c] of every class.
+
+    Those are scikit-learn's "balanced" ones, of mean 1; a class without examples has weight 0. Raises ValueError where
+    there are no classes, and for a loss without such weights.
+    """
+    if how is None:
+        return setup
+    function: Any = getattr(setup.loss, "func", setup.loss)
+    if how != "balanced" or counts is None or "class_weights" not in inspect.signature(function).parameters:
+        got = f"{how} for {name_of(setup.loss)}" if counts is not None else f"{how} for quantities"
+        raise ValueError(needed("--class-weights", "balanced, and a loss of classes that takes weights", got))
+    weights = np.where(counts > 0, counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1)), 0)
+    said = getattr(setup.loss, "keywords", {}) | {"class_weights": weights.astype(np.float32)}
+    return dataclasses.replace(setup, loss=jax.tree_util.Partial(function, **said))
+
+
 def space_of(setup: Setup, grids: Iterable[str], samples: Iterable[str], n: int, seed: int) -> Space:
     """The grid of PATH=VALUE,VALUE axes, each of its points with every one of ``n`` samples of PATH=LOW:HIGH axes."""
     axes = {path: [value_of(one) for one in _listed(text)] for path, text in map(_parts, grids)}
@@ -107,7 +159,8 @@ def value_of(text: str) -> Any:
     try:
         return ast.literal_eval({"true": "True", "false": "False", "none": "None"}.get(text.lower(), text))
     except (ValueError, SyntaxError):
-        return text
+        named = text.startswith("[") and text.endswith("]")
+        return tuple(map(value_of, _listed(text[1:-1]))) if named else text
 
 
 def _public(room: str, name: str) -> Any:

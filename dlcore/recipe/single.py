@@ -15,7 +15,7 @@ from dlcore import data
 from dlcore.console.progress import bar
 from dlcore.numerics.errors import needed
 from dlcore.recipe.filling import ask, begin, fill
-from dlcore.recipe.setups import setup_from, with_values
+from dlcore.recipe.setups import judged_by, setup_from, weighted, with_values
 from dlcore.recipe.steps import look, test
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Source, Task, prepare
@@ -33,7 +33,11 @@ class Training:
     setup: str | None = None
     """A setup: a JSON file, a run folder, or module:name in Python; default: a network with 128 hidden units."""
     set: tuple[str, ...] = ()
-    """Values at paths of the setup: optimizer.learning_rate=1e-2 epochs=50 batch_size=None."""
+    """Values at paths of the setup: optimizer.learning_rate=1e-2 epochs=50 metrics=[training.F1,training.AUC]."""
+    class_weights: Literal["balanced"] | None = None
+    """Weights of the classes in the loss: balanced, as if every class had as many training examples."""
+    by: str | None = None
+    """What decides which epoch is the best, and when to stop, instead of the validation loss: a metric, such as F1."""
     seed: int = 0
     """Of the split and of the training."""
     test: bool = False
@@ -73,8 +77,9 @@ def ready(training: Any, dataset: data.Dataset, folds: int = 1) -> tuple[Task, S
 
     A network that takes images gets them folded; any other gets rows.
     """
-    setup = with_values(setup_from(training.setup, dataset), training.set)
+    setup = judged_by(with_values(setup_from(training.setup, dataset), training.set), training.by)
     task = prepare(dataset, setup.batch_size, training.seed, folds)
+    setup = weighted(setup, training.class_weights, task.counts)
     named(setup)
     with refusing():
         return _fitting(setup, task)

@@ -24,8 +24,8 @@ def cards(records: Records) -> Iterator[Card]:
         yield from _result(records.test)
     if chosen and chosen.best is not None:
         best = setup.configuration if setup else chosen.best
-        loss = with_error(chosen.study.mean[best], chosen.study.standard_error[best])
-        yield Card("validation loss", loss, f"best of {len(chosen.space)} configurations")
+        score = with_error(chosen.study.mean[best], chosen.study.standard_error[best])
+        yield Card(str(chosen.by), score, f"best of {len(chosen.space)} configurations")
         for path, value in chosen.space[best].items():
             yield Card(path.rpartition(".")[2].replace("_", " "), short(value), path)
     machine = machine_of(records.environment) if records.environment else ""

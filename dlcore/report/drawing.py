@@ -61,7 +61,7 @@ def _sweep(sweep: SweepRecord) -> Iterator[Drawing]:
     varied = sum(len(values) > 1 for values in sweep.axes.values())
     if varied:
         caption = (
-            "Validation loss where its mean is lowest, with standard error over the runs. Thick ring: the best; "
+            f"The {study.by} where its mean is best, with standard error over the runs. Thick ring: the best; "
             "band and thin rings: within one standard error of it."
         )
         yield Drawing(f"{sweep.name}_curves", key, caption, partial(figures.sweep_curves, study))

@@ -173,7 +173,7 @@ def _filled(table: Table) -> Table:
 
 
 def _sweep(sweep: SweepRecord) -> Section:
-    configurations, runs = sweep.study.loss.shape
+    configurations, runs = sweep.study.score.shape
     trainings, folds = configurations * runs, f" {TIMES} {sweep.folds} folds" * (sweep.folds > 1)
     made = f"{configurations} configurations {TIMES} {runs // sweep.folds} seeds{folds}"
     facts = [
@@ -189,8 +189,8 @@ def _sweep(sweep: SweepRecord) -> Section:
 
 def _configurations(sweep: SweepRecord) -> Table:
     study, best, alike, paths = sweep.study, sweep.best, sweep.alike, list(sweep.axes)
-    mean, error, lost, seeds = study.mean, study.standard_error, study.diverged.sum(1), study.loss.shape[1]
-    accurate = "accuracy" in study.rows.history.validation_metrics
+    mean, error, lost, seeds = study.mean, study.standard_error, study.diverged.sum(1), study.score.shape[1]
+    accurate = "accuracy" in study.rows.history.validation_metrics and study.by.name != "accuracy"
     right = study.metric("accuracy").mean(1) if accurate else mean
     digits = None if best is None else places(float(error[best]))
     rows = []
@@ -202,7 +202,7 @@ def _configurations(sweep: SweepRecord) -> Table:
         rows.append([mark, *values, loss, *share, f"{lost[i]} of {seeds}" if lost[i] else "0"])
     shown = f"The best {len(rows)} of {len(mean)}" if len(rows) < len(mean) else f"All {len(rows)}"
     caption = f"{shown}, mean ± standard error; ≈: within one standard error of the best"
-    return Table(caption, ["", *paths, "validation loss", *["accuracy"] * accurate, "diverged"], rows)
+    return Table(caption, ["", *paths, str(study.by), *["accuracy"] * accurate, "diverged"], rows)
 
 
 def _training(training: TrainingRecord) -> Section:

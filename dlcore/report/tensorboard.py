@@ -26,7 +26,7 @@ def write_events(folder: str | os.PathLike[str]) -> pathlib.Path:
     """Write the history's scalars and the sweeps' hyperparameters to ``events`` in a run folder; the path of it.
 
     Earlier events are replaced. ``tensorboard --logdir`` shows one run for the training and one per configuration,
-    whose ``validation_loss`` is the mean over the seeds, left out where a seed diverged.
+    whose ``validation_loss``, or what decides, is the mean over the seeds, left out where a seed diverged.
     """
     records = read(folder)
     target = records.folder / "events"
@@ -69,7 +69,7 @@ def _write_sweep(sweep: SweepRecord, target: pathlib.Path) -> None:
             parameters = {path: _parameter(value) for path, value in values.items()}
             metrics: dict[str, float] = {"diverged": int(diverged[i])}
             if np.isfinite(mean[i]):
-                metrics["validation_loss"] = float(mean[i])
+                metrics[str(sweep.by).replace(" ", "_")] = float(mean[i])
             writer.add_hparams(parameters, metrics, name=".", global_step=0)
 
 

@@ -10,7 +10,8 @@ from dlcore.data import Examples, Finding, Preprocessing, Summary
 from dlcore.data.files import Path, explained, replace_file
 from dlcore.diagnosis import Verdict
 from dlcore.runs.record import Record
-from dlcore.training import History
+from dlcore.training import Criterion, History
+from dlcore.training.metrics import LOSS
 from dlcore.tuning import Rows, Study, axes_of
 
 FORMAT = 2  # of run folders; the first had no number
@@ -133,6 +134,7 @@ class SweepRecord(Record):
     seconds: float
     compilations: int
     folds: int = 1
+    by: Criterion = LOSS
 
     @property
     def stem(self) -> str:
@@ -142,7 +144,7 @@ class SweepRecord(Record):
     @property
     def study(self) -> Study:
         """The sweep as its study, without the setup it began with."""
-        return Study(cast(Any, None), self.space, self.rows, ())
+        return Study(cast(Any, None), self.space, self.rows, by=self.by)
 
     @property
     def best(self) -> int | None:

@@ -15,7 +15,8 @@ from dlcore.optimizers import Rule
 from dlcore.solvers.loop import Method
 from dlcore.training.forward import outputs_of, per_example
 from dlcore.training.learner import beginner, in_time, step
-from dlcore.training.metrics import metrics_of
+from dlcore.training.measures import counted, measured
+from dlcore.training.metrics import criterion_of, is_metric
 from dlcore.training.setup import EarlyStopping, Mixup, Setup, Watch, as_arrays
 from dlcore.tree.declared import check_ranges
 from dlcore.tree.names import leaf_names
@@ -87,9 +88,17 @@ def _check_kinds(setup):
         what = f"one of {', '.join(map(repr, COMPUTED))}"
         raise ValueError(needed("compute_dtype", what, repr(setup.compute_dtype), hint))
     penalties = setup.penalty if isinstance(setup.penalty, tuple) else (setup.penalty,)
-    for what, functions in {"penalty": penalties, "metrics": setup.metrics or ()}.items():
-        if not isinstance(functions, tuple) or not all(callable(f) or f is None for f in functions):
-            raise TypeError(needed(what, "functions in a tuple", repr(functions), "L2(1e-4), or (accuracy,)"))
+    if not all(callable(f) or f is None for f in penalties):
+        raise TypeError(needed("penalty", "functions in a tuple", repr(penalties), "L2(1e-4)"))
+    _check_metrics(setup.metrics, setup.watch.by)
+
+
+def _check_metrics(metrics, by):
+    if not isinstance(metrics or (), tuple) or not all(map(is_metric, metrics or ())):
+        raise TypeError(needed("metrics", "metrics in a tuple", repr(metrics), "(accuracy,), or (F1(),)"))
+    if by is not None and not is_metric(by):
+        raise TypeError(needed("watch.by", "a metric, or None for the loss", repr(by), "accuracy, or F1()"))
+    criterion_of(by)
 
 
 def _check_model(model):
@@ -175,8 +184,8 @@ def _outputs(structure, leaves, x, y):
         if not jax.tree.leaves(learner.params):
             raise ValueError(needed("model", "a layer with parameters", "none", "sequential(Dense(10))"))
         outputs, _ = outputs_of(setup, *learner[:2], x, key=None, train=False)
-        for name, function in {"loss": setup.loss, **metrics_of(setup, y)}.items():
-            per_example(name, function, outputs, y)
+        parts = counted(setup, outputs, y, None)
+        measured(setup, jax.tree.map(lambda a: a[None], parts), y, len(y))
         clocked = in_time(setup, -(-x.shape[0] // size))
         step(clocked, learner, Batch(x[:size], y[:size]), key, jnp.zeros((), jnp.int32), tell=True)
         return outputs

@@ -1,6 +1,4 @@
-"""What a model gives in evaluation mode: its outputs, and the mean loss and metrics over a set."""
-
-from functools import partial
+"""What a model gives in evaluation mode: its outputs, and the mean loss and metrics of a set."""
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +7,8 @@ from dlcore.data import Examples, Padded
 from dlcore.data.batches import spread, whole
 from dlcore.numerics.formats import Array, PyTree
 from dlcore.training.door import as_array
-from dlcore.training.forward import outputs_of, per_example
-from dlcore.training.metrics import metrics_of
+from dlcore.training.forward import outputs_of
+from dlcore.training.measures import counted, measured
 from dlcore.training.setup import Setup
 
 
@@ -22,37 +20,30 @@ def predict(setup: Setup, params: PyTree, model_state: PyTree, x: Array) -> Arra
 def evaluate(
     setup: Setup, params: PyTree, model_state: PyTree, examples: Examples | Padded
 ) -> tuple[Array, dict[str, Array]]:
-    """(mean loss, mean of each metric by name) over ``examples`` in evaluation mode, ``setup.watch.chunk`` at once."""
+    """(mean loss, each metric by name) of ``examples`` in evaluation mode, ``setup.watch.chunk`` at once."""
     x, y = (as_array(name, a) for name, a in zip("xy", examples[:2], strict=True))
     n, real = x.shape[0], examples.n if isinstance(examples, Padded) else None
     count = -(-n // setup.watch.chunk)
     size = -(-n // count)
 
-    def sums_from(first):
+    def counted_from(first):
         # the last chunk may begin within the one before: what was counted there does not count again
         start = jnp.minimum(first, n - size)
-        chunk = Examples(*(jax.lax.dynamic_slice_in_dim(a, start, size) for a in (x, y)))
+        xs, ys = (jax.lax.dynamic_slice_in_dim(a, start, size) for a in (x, y))
         places = start + jnp.arange(size, dtype=jnp.int32)
-        counts = places >= first
-        return _sums(setup, params, model_state, chunk, counts if real is None else counts & (places < real))
+        counts = (places >= first) if real is None else (places >= first) & (places < real)
+        return _counted(setup, params, model_state, Examples(xs, ys), counts)
 
     if count == 1:
         counts = None if real is None else jnp.arange(n, dtype=jnp.int32) < real
-        sums = _sums(setup, params, model_state, Examples(x, y), counts)
+        part = _counted(setup, params, model_state, Examples(x, y), counts)
+        parts = jax.tree.map(lambda a: a[None], part)
     else:
-        parts = jax.lax.map(sums_from, jnp.arange(count, dtype=jnp.int32) * size)
-        sums = jax.tree.map(partial(jnp.sum, axis=0), parts)
-    loss, metrics = jax.tree.map(lambda v: v / (n if real is None else real.astype(v.dtype)), sums)
-    return loss, metrics
+        parts = jax.lax.map(counted_from, jnp.arange(count, dtype=jnp.int32) * size)
+    return measured(setup, parts, y, n if real is None else real)
 
 
-def _sums(setup, params, model_state, examples, counts):
-    """The sums over the examples that count: (loss, metrics)."""
+def _counted(setup, params, model_state, examples, counts):
+    """What is ``counted`` of the examples that count, each device its share."""
     (x, y), counts = spread(whole((examples, counts)))
-    outputs = predict(setup, params, model_state, x)
-
-    def total(name, f):
-        values = per_example(name, f, outputs, y)
-        return jnp.sum(values if counts is None else jnp.where(counts, values, 0))
-
-    return total("loss", setup.loss), {name: total(name, metric) for name, metric in metrics_of(setup, y).items()}
+    return counted(setup, predict(setup, params, model_state, x), y, counts)

@@ -10,14 +10,16 @@ from dlcore.layers import Layer
 from dlcore.numerics.formats import Array, PyTree, Scalar
 from dlcore.optimizers import Adam, Rule
 from dlcore.regularizers import MaxNorm
+from dlcore.training.metrics import Metric
 from dlcore.tree.fields import hyperparams, number, static
-
-Metric = Callable[[Array, Array], Array]
 
 
 @hyperparams
 class EarlyStopping:
-    """Stop when the validation loss has not fallen by ``min_delta`` in ``patience`` epochs. A mask, so it vmaps."""
+    """Stop when the validation loss has not fallen by ``min_delta`` in ``patience`` epochs. A mask, so it vmaps.
+
+    With ``Watch(by=…)`` it is that metric that has to become better.
+    """
 
     patience: Scalar = number(default=10.0, low=1)
     min_delta: Scalar = number(default=0.0, low=0)
@@ -40,21 +42,26 @@ class Watch:
     ``training`` is "all", a number of training examples, drawn once from the key, or None for none. Losses and metrics
     of what is not looked at are NaN; without an evaluation no epoch is the best and none stops. At most ``chunk``
     examples are evaluated at once, which bounds memory and has no influence on the numbers.
+
+    Trainings are judged ``by`` a metric, such as ``F1()``, or by the validation loss: it says which epoch is the best,
+    when to stop early, and what a sweep compares. A function says by an attribute ``larger`` whether that is better.
     """
 
     every: int = static(default=1, low=1, whole=True)
     training: str | int | None = static(default="all")
     chunk: int = static(default=256, low=1, whole=True)
+    by: Metric | None = static(default=None)
 
 
 @hyperparams
 class Setup:
     """Everything that defines a training except its data and its random key.
 
-    ``loss(outputs, y)`` and the metrics give one value per example; ``penalty(params)``, one or a tuple of several, is
-    added to the mean loss. ``projection(params)`` follows every step. ``augment(key, x)`` changes the inputs of a
-    mini-batch, ``mix`` mixes them and their labels; evaluation sees neither. ``batch_size=None`` is the full batch;
-    ``metrics=None`` is accuracy for integer labels and nothing else.
+    ``loss(outputs, y)`` and metrics give one value per example, of which the mean counts; a metric may also be one of a
+    set as a whole, such as ``F1()``. ``penalty(params)``, one or a tuple of several, is added to the mean loss.
+    ``projection(params)`` follows every step. ``augment(key, x)`` changes the inputs of a mini-batch, ``mix`` mixes
+    them and their labels; evaluation sees neither. ``batch_size=None`` is the full batch; ``metrics=None`` is accuracy
+    for integer labels and nothing else.
 
     ``compute_dtype="bfloat16"`` is mixed precision: layers compute forward and backward in it; parameters, gradients,
     the optimizer, losses, metrics and the statistics of batch norm stay in the type of the inputs, float32. None is one

@@ -10,20 +10,30 @@ from dlcore.numerics.formats import Array, PyTree, at_least_f32
 from dlcore.training.evaluation import evaluate
 from dlcore.training.forward import precision_of
 from dlcore.training.learner import WATCHED, Learner, Steps, averaged, penalty
+from dlcore.training.metrics import criterion_of
 from dlcore.training.setup import Setup
 
 
 class Best(NamedTuple):
-    """The parameters of the epoch with the lowest validation loss."""
+    """The parameters of the epoch with the lowest validation loss, or of lowest ``cost`` where ``watch.by`` says so.
+
+    The cost is that metric, or minus it where larger is better.
+    """
 
     params: PyTree
     model_state: PyTree
     validation_loss: Array
     epoch: Array
+    cost: Any = None
+
+    @property
+    def judged(self) -> Array:
+        """What it is the lowest of."""
+        return self.validation_loss if self.cost is None else self.cost
 
 
 class Watched(NamedTuple):
-    """What watches remembers: the best, the validation loss to improve on and for how many epochs it was not.
+    """What watches remembers: the best, what it was judged by to improve on and for how many epochs it was not.
 
     ``first_nonfinite`` is the step of a diverged run's first loss that was not finite, else -1.
     """
@@ -59,7 +69,8 @@ def fresh(setup: Setup, learner: Learner) -> Watched:
     """Nothing seen yet: the first parameters are the best, of an infinite loss."""
     worst = jnp.array(jnp.inf, at_least_f32(precision_of(learner.params)))
     count = jnp.zeros((), jnp.int32)
-    best = Best(averaged(setup, learner), learner.model_state, worst, count - 1)
+    cost = None if setup.watch.by is None else worst
+    best = Best(averaged(setup, learner), learner.model_state, worst, count - 1, cost)
     return Watched(best, worst, count, jnp.zeros((), bool), count - 1)
 
 
@@ -107,7 +118,9 @@ def look(setup: Setup, seen: Split, learner: Learner, steps: Steps, number: Arra
         gradient_norm=norms.gradient,
         update_ratio=norms.update / jnp.where(norms.params > 0, norms.params, 1),
     )
-    return row, Best(params, model_state, loss, number), sound
+    by = criterion_of(setup.watch.by)
+    cost = None if by.name is None else by.cost(by.values(loss, metrics))
+    return row, Best(params, model_state, loss, number, cost), sound
 
 
 def _due(setup, number):
@@ -126,23 +139,23 @@ def noted(setup: Setup, watched: Watched, candidate: Best, finite: Array, sound:
 
     ``finite`` [steps] says which losses of the epoch were.
     """
-    loss = candidate.validation_loss.astype(watched.reference.dtype)
-    best = where(sound & (loss < watched.best.validation_loss), candidate._replace(validation_loss=loss), watched.best)
+    candidate = jax.tree.map(lambda new, old: new.astype(old.dtype), candidate, watched.best)
+    best = where(sound & (candidate.judged < watched.best.judged), candidate, watched.best)
     count = finite.shape[0]
     bad = candidate.epoch * count + jnp.where(jnp.all(finite), count - 1, jnp.argmin(finite)).astype(jnp.int32)
     first = jnp.where(sound, watched.first_nonfinite, bad)
     watched = watched._replace(best=best, first_nonfinite=first)
-    return watched if setup.stopping is None else _stopping(setup.stopping, watched, loss)
+    return watched if setup.stopping is None else _stopping(setup.stopping, watched, candidate.judged)
 
 
-def _stopping(stopping, watched, loss):
-    """An epoch that was not looked at, whose loss is NaN, makes the wait longer and never ends it."""
-    min_delta, patience = (jnp.asarray(v, loss.dtype) for v in (stopping.min_delta, stopping.patience))
-    improved = loss < watched.reference - min_delta
+def _stopping(stopping, watched, cost):
+    """An epoch that was not looked at, whose cost is NaN, makes the wait longer and never ends it."""
+    min_delta, patience = (jnp.asarray(v, cost.dtype) for v in (stopping.min_delta, stopping.patience))
+    improved = cost < watched.reference - min_delta
     waited = jnp.where(improved, 0, watched.waited + 1)
-    over = ~jnp.isnan(loss) & (waited.astype(loss.dtype) >= patience)
+    over = ~jnp.isnan(cost) & (waited.astype(cost.dtype) >= patience)
     return watched._replace(
-        reference=jnp.where(improved, loss, watched.reference), waited=waited, stopped=watched.stopped | over
+        reference=jnp.where(improved, cost, watched.reference), waited=waited, stopped=watched.stopped | over
     )
 
 

@@ -34,7 +34,7 @@ class Importance(NamedTuple):
 
 
 def importance(study: Any, *, seed: int = 0) -> Importance:
-    """The ``Importance`` for the mean loss of every hyperparameter that ``study`` varies, its logarithm where positive.
+    """The ``Importance`` of every hyperparameter that ``study`` varies for its mean, of a positive loss the logarithm.
 
     Configurations that diverged count as the worst that did not. Needs scikit-learn (the extra ``app``). Raises
     ValueError where fewer than two sound configurations differ.
@@ -47,8 +47,9 @@ def importance(study: Any, *, seed: int = 0) -> Importance:
         raise ValueError(
             needed("importance", "a study with two sound configurations that differ", got, "a wider space")
         )
-    loss = np.where(sound, mean, mean[sound].max())
-    loss = np.log(loss) if (loss > 0).all() else loss
+    cost = study.by.cost(mean)
+    cost = np.where(sound, cost, cost[sound].max())
+    loss = np.log(cost) if study.by.name is None and (cost > 0).all() else cost
     codes = _codes(study.space, axes)
     forest = _forest(codes, loss, whole=len(np.unique(codes, axis=0)) == math.prod(map(len, axes.values())), seed=seed)
     return _shares(forest, list(axes), [len(values) for values in axes.values()], seed)

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from dlcore.numerics.formats import Array
-from dlcore.training import History, TrainState
+from dlcore.training import Criterion, History, TrainState
 
 
 class Stream(NamedTuple):
@@ -63,15 +63,26 @@ class Rows(NamedTuple):
 
     @property
     def loss(self) -> np.ndarray:
-        """The validation loss at ``epoch``, inf where the run diverged, however good it was before."""
+        """The validation loss at ``epoch``, inf where there is none or the run diverged, however good it was before."""
         known = self.validation_loss if self.history is None else self.at_epoch(self.history.validation_loss)
-        return np.where(self.diverged, np.inf, known)
+        return np.where(self.diverged | np.isnan(known), np.inf, known)
 
     def at_epoch(self, curves: Array) -> np.ndarray:
         """``curves`` of every row, epochs last, at ``epoch``; NaN for a row without one."""
         epoch = self.epoch
         values = np.take_along_axis(np.asarray(curves), np.maximum(epoch, 0)[..., None], -1)[..., 0]
         return np.where(epoch < 0, np.nan, values)
+
+
+def judged(rows: Rows, by: Criterion) -> Rows:
+    """``rows`` with what they cost ``by`` a metric in place of the validation loss: the lower the better."""
+    if by.name is None:
+        return rows
+    history, best = rows.history, np.asarray(rows.best_epoch)[..., None]
+    costs = by.cost(np.asarray(by.values(history.validation_loss, history.validation_metrics)))
+    own = np.take_along_axis(costs, np.maximum(best, 0), -1)
+    history = history._replace(validation_loss=costs)
+    return rows._replace(history=history, validation_loss=np.where(best < 0, np.inf, own)[..., 0])
 
 
 def together(rows: Sequence[Rows]) -> Rows:

@@ -13,7 +13,7 @@ def html(study: Any) -> str:
     """The best configurations of ``study``, its warnings and how many runs it took."""
     shown = study.table(ROWS)
     names = [*dict.fromkeys(name for row in shown for name in row), "curve"]
-    configurations, runs = study.loss.shape
+    configurations, runs = study.score.shape
     curves = [_curve(study, i) for i in study.order[:ROWS]]
     body = "".join(
         f"<tr>{''.join(f'<td>{_cell(row.get(name))}</td>' for name in names[:-1])}<td>{curve}</td></tr>"
@@ -31,14 +31,14 @@ def _cell(value: Any) -> str:
 
 
 def _curve(study: Any, configuration: int) -> str:
-    """The validation loss over the epochs, mean over the runs, as a line; logarithmic where it is positive."""
+    """What is compared over the epochs, mean over the runs, as a line; logarithmic where it is a positive loss."""
     if study.rows.history is None:
         return ""
-    loss = np.asarray(study.rows.history.validation_loss[configuration], float).mean(0)
-    sound = np.flatnonzero(np.isfinite(loss))
+    values = study.curves[configuration].mean(0)
+    sound = np.flatnonzero(np.isfinite(values))
     if len(sound) < 2:
         return ""
-    y = np.log(loss[sound]) if (loss[sound] > 0).all() else loss[sound]
+    y = np.log(values[sound]) if study.by.name is None and (values[sound] > 0).all() else values[sound]
     x = (sound - sound[0]) / (sound[-1] - sound[0]) * _WIDTH
     y = (y.max() - y) / (np.ptp(y) or 1) * _HEIGHT
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))

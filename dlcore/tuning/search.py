@@ -10,9 +10,10 @@ import numpy as np
 
 from dlcore.data import padded
 from dlcore.numerics.formats import Array
-from dlcore.training import Setup, arrays
+from dlcore.training import Criterion, Setup, arrays, criterion_of
+from dlcore.training.metrics import LOSS
 from dlcore.tuning.halving import Bracket, Halving, Hyperband
-from dlcore.tuning.known import Resting, Row, Rows, Stream, mean_loss, together
+from dlcore.tuning.known import Resting, Row, Rows, Stream, judged, mean_loss, together
 from dlcore.tuning.plan import Plan
 from dlcore.tuning.rows import Chunk, Group, groups_of, run
 from dlcore.tuning.spaces import Assignment
@@ -48,6 +49,11 @@ class Asked(NamedTuple):
     seeds: int = 1
     halving: Halving | Hyperband | None = None
     keep: int | str = 1
+
+    @property
+    def by(self) -> Criterion:
+        """What decides which is the best."""
+        return criterion_of(self.setup.watch.by)
 
     @property
     def folds(self) -> int:
@@ -96,7 +102,7 @@ class _Search:
         groups = groups_of(setups, every, asked.key, devices=how.devices, width=how.width, sizes=sizes)
         self.groups = self._as_before(groups) if len(how.plans) == len(groups) else groups
         self.brackets = _brackets(asked, setups)
-        self.keeper = Keeper(len(asked.streams), asked.keep)
+        self.keeper = Keeper(len(asked.streams), asked.keep, asked.by)
         self.total, self.done = sum(map(_trainings, self.brackets)) * len(asked.streams), 0
         self.rungs: list[HalvingRung] = []
 
@@ -131,7 +137,7 @@ class _Search:
 
     def _score(self, epoch, configuration):
         rows = [self.found[Row(configuration, stream)][epoch].found for stream in self.asked.streams]
-        return float(mean_loss(together(rows).loss)), configuration
+        return float(mean_loss(judged(together(rows), self.asked.by).loss)), configuration
 
     def _train(self, alive, until, final):
         """The rows of the configurations ``alive``, to the epoch ``until``, or each to its last."""
@@ -204,8 +210,8 @@ class Keeper:
     Only what has trained to its end is seen. ``keep`` is a number, "all" or "none".
     """
 
-    def __init__(self, streams: int, keep: int | str):
-        self._streams, self._keep = streams, keep
+    def __init__(self, streams: int, keep: int | str, by: Criterion = LOSS):
+        self._streams, self._keep, self._by = streams, keep, by
         self._seen: dict[int, dict[Row, Rows]] = {}
         self._best: list[tuple[float, int]] = []
         self._open: set[int] = set()
@@ -219,7 +225,8 @@ class Keeper:
             whole, sound = len(self._seen[i]) == self._streams, not rows.diverged.any()
             (self._open.discard if whole or not sound else self._open.add)(i)
             if whole and sound and isinstance(self._keep, int):
-                self._best = sorted([*self._best, (float(mean_loss(rows.loss)), i)])[: self._keep]
+                cost = float(mean_loss(judged(rows, self._by).loss))
+                self._best = sorted([*self._best, (cost, i)])[: self._keep]
 
     def wants(self, row: Row) -> bool:
         """Whether the state of a row that was seen is to be kept."""

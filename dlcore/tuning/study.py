@@ -10,22 +10,22 @@ import numpy as np
 
 from dlcore.data.files import Path
 from dlcore.numerics.errors import needed
-from dlcore.training import Run, Setup, as_arrays
+from dlcore.training import Criterion, Run, Setup, as_arrays
+from dlcore.training.metrics import LOSS
+from dlcore.tuning.cautions import ALL_DIVERGED, cautions
 from dlcore.tuning.ensembles import ensemble_of
 from dlcore.tuning.folder import StudyFolder, alike
-from dlcore.tuning.known import Row, Rows, Stream, mean_loss
+from dlcore.tuning.known import Row, Rows, Stream, judged, mean_loss
 from dlcore.tuning.page import html
 from dlcore.tuning.plan import Plan
-from dlcore.tuning.refinement import edges
 from dlcore.tuning.search import Asked, Found, HalvingRung
-from dlcore.tuning.spaces import Assignment, assign, axes_of, plain
-
-ALL_DIVERGED = "every configuration diverged; try lower learning rates"
+from dlcore.tuning.spaces import Assignment, assign, axes_of
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Study:
-    """A finished sweep. Configurations are numbered as in ``space``; lower is better; a diverged run counts as inf.
+    """A finished sweep. Configurations are numbered as in ``space`` and compared ``by`` the validation loss, of which a
+    diverged run has inf, or by a metric, of which it has the worst.
 
     Every configuration has a row for each of ``streams``, seeds and folds. ``found`` are the rows one by one, some with
     their states, and ``asked`` is what it takes to go on. ``rungs`` say who left when in a halving: those that left
@@ -40,6 +40,7 @@ class Study:
     rungs: tuple[HalvingRung, ...] = ()
     found: Found = dataclasses.field(default_factory=dict, repr=False)
     asked: Asked | None = dataclasses.field(default=None, repr=False)
+    by: Criterion = LOSS
 
     @functools.cached_property
     def winner(self) -> Run | None:
@@ -117,37 +118,58 @@ class Study:
     def epoch(self) -> np.ndarray:
         """The epoch, from 0, at which every run is compared [configurations, seeds × folds].
 
-        One for all runs of a configuration, where their mean loss is lowest, smoothed; of one that stopped early before
-        it, its own best. The ``winner``'s members have the parameters of their own best epochs.
+        One for all runs of a configuration, where their mean loss is lowest, smoothed, or what they are compared ``by``
+        is best; of one that stopped early before it, its own best. The ``winner``'s members have the parameters of
+        their own best epochs.
         """
-        return self.rows.epoch
+        return self._judged.epoch
+
+    @functools.cached_property
+    def _judged(self):
+        return judged(self.rows, self.by)
 
     @functools.cached_property
     def loss(self) -> np.ndarray:
         """Validation loss of every run at the ``epoch`` of its configuration [configurations, seeds × folds]."""
-        return self.rows.loss
+        if self.by.name is None:
+            return self.score
+        return np.where(self.diverged, np.inf, self._judged.at_epoch(self.rows.history.validation_loss))
+
+    @functools.cached_property
+    def score(self) -> np.ndarray:
+        """What every run is compared ``by`` at the ``epoch`` of its configuration [configurations, seeds × folds].
+
+        The loss; or the metric, the worst there is, inf or -inf, where the run diverged or the metric is not defined.
+        """
+        return self.by.cost(self._judged.loss)
+
+    @property
+    def curves(self) -> np.ndarray:
+        """What is compared, over the epochs [configurations, seeds × folds, epochs]; NaN where none was looked at."""
+        history = self.rows.history
+        return np.asarray(self.by.values(history.validation_loss, history.validation_metrics), float)
 
     @property
     def mean(self) -> np.ndarray:
-        """Mean of ``loss`` over seeds and folds [configurations]; inf where one diverged."""
-        return mean_loss(self.loss)
+        """Mean of ``score`` over seeds and folds [configurations]; not finite where one diverged."""
+        return mean_loss(self.score)
 
     @property
     def standard_error(self) -> np.ndarray:
         """Standard error of ``mean`` [configurations]; NaN for a single row or a diverged one."""
-        n = self.loss.shape[1]
-        sound = np.all(np.isfinite(self.loss), axis=1, keepdims=True)
-        finite = np.where(sound, self.loss, np.nan)
+        n = self.score.shape[1]
+        sound = np.all(np.isfinite(self.score), axis=1, keepdims=True)
+        finite = np.where(sound, self.score, np.nan)
         return finite.std(1, ddof=1, dtype=np.float64) / np.sqrt(n) if n > 1 else np.full(len(finite), np.nan)
 
     @property
     def order(self) -> np.ndarray:
         """The configurations, best first; behind those that trained to the end those that left early; diverged last."""
-        return np.lexsort((self.mean, -self.reached, ~np.isfinite(self.mean)))
+        return np.lexsort((self.by.cost(self.mean), -self.reached, ~np.isfinite(self.mean)))
 
     @property
     def best(self) -> int:
-        """The configuration of the lowest mean. Raises ValueError when every one has diverged."""
+        """The configuration of the best mean. Raises ValueError when every one has diverged."""
         if not self.sound:
             raise ValueError(ALL_DIVERGED)
         return self.sound[0]
@@ -169,10 +191,10 @@ class Study:
 
         One seed tells nothing apart: these are all that did not diverge.
         """
-        if not self.sound or self.loss.shape[1] == 1:
+        if not self.sound or self.score.shape[1] == 1:
             return self._rivals if self.sound else []
-        mean, best = self.mean, self.best
-        return [i for i in self._rivals if mean[i] <= mean[best] + self.standard_error[best]]
+        cost, best = self.by.cost(self.mean), self.best
+        return [i for i in self._rivals if cost[i] <= cost[best] + self.standard_error[best]]
 
     @property
     def _rivals(self):
@@ -181,13 +203,13 @@ class Study:
         return [i for i in self.sound if reached[i] == reached[best]]
 
     def difference(self, one: int, other: int) -> tuple[float, float]:
-        """The mean of ``loss[one] - loss[other]`` over the runs, and its standard error, NaN for a single run.
+        """The mean of ``score[one] - score[other]`` over the runs, and its standard error, NaN for a single run.
 
         Runs of one seed and fold share initial parameters, batches and examples: pair by pair they differ by less than
         the standard errors of the two configurations would allow for.
         """
         with np.errstate(invalid="ignore"):
-            apart = np.subtract(self.loss[one], self.loss[other], dtype=np.float64)
+            apart = np.subtract(self.score[one], self.score[other], dtype=np.float64)
         n = len(apart)
         return float(apart.mean()), float(apart.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
 
@@ -201,7 +223,7 @@ class Study:
         if len(self._rivals) < 2:
             return float("nan")
         mean, error = self.difference(self._rivals[1], self._rivals[0])
-        deviation = error * np.sqrt(self.loss.shape[1])
+        deviation = error * np.sqrt(self.score.shape[1])
         return float(np.ceil((2 * deviation / mean) ** 2)) if mean else float("inf")
 
     @property
@@ -220,22 +242,12 @@ class Study:
         return self._at_epoch(self.rows.history.learning_rate)
 
     def _at_epoch(self, curves):
-        return np.where(self.diverged, np.nan, self.rows.at_epoch(curves))
+        return np.where(self.diverged, np.nan, self._judged.at_epoch(curves))
 
     @property
     def warnings(self) -> list[str]:
-        """A line for every number whose best value lies at the edge of its axis: the best may lie beyond.
-
-        There is no beyond at an end of the range that the number declares, nor below 0 where an axis starts there.
-        """
-        if not self.sound:
-            return [ALL_DIVERGED]
-        sides = {"lower": "below", "upper": "above"}
-        return [
-            f"{path}: the best value {plain(self.space[self.best][path]):g} is the {side} edge of its axis; "
-            f"try values {sides[side]} it"
-            for path, side in edges(axes_of(self.space), self.space[self.best], setup=self.setup).items()
-        ]
+        """What to take care of, a line each: values at the edge of their axis, losses that cannot be compared."""
+        return cautions(self)
 
     def frame(self) -> Any:
         """All configurations as a pandas frame, best first, its index their number: ``study.frame().to_csv(path)``."""
@@ -257,7 +269,7 @@ class Study:
             {
                 **self.space[i],
                 **({} if rate is None else {"learning rate": float(rate[i])}),
-                "validation loss": float(self.mean[i]),
+                str(self.by): float(self.mean[i]),
                 "standard error": float(self.standard_error[i]),
                 "diverged": int(self.diverged[i].sum()),
             }

@@ -14,6 +14,7 @@ from dlcore.numerics.errors import check_count, needed
 from dlcore.numerics.formats import Array
 from dlcore.training import Setup, arrays
 from dlcore.training.checks import check_key
+from dlcore.training.metrics import Metric
 from dlcore.tuning.folder import StudyFolder, alike
 from dlcore.tuning.halving import Halving, Hyperband
 from dlcore.tuning.known import Resting, Row
@@ -33,6 +34,7 @@ def sweep(
     seeds: int = 1,
     folds: int | None = None,
     halving: Halving | Hyperband | None = None,
+    by: Metric | None = None,
     keep: int | str = 1,
     folder: Path | None = None,
     width: int | None = None,
@@ -44,6 +46,9 @@ def sweep(
     Row (i, s, f) is ``train(assign(setup, space[i]), data of fold f, jax.random.fold_in(key, s))``: within a seed all
     rows share initial parameters and the order of mini-batches. Numbers are stacked and vmapped; assignments that
     differ in structure are grouped. At most ``width`` trainings run at once on each of ``devices`` (default: all).
+
+    What is best is decided ``by`` a metric, such as ``F1()``, instead of the validation loss: it is ``watch.by`` of the
+    setup, which also chooses each run's epoch and stops it early.
 
     ``data`` is a split, a pair (x, y), or a list of splits, such as ``data.folds`` gives; ``folds=k`` makes them. With
     a ``halving`` bad configurations leave early. The trained rows of the best ``keep`` configurations come back, those
@@ -64,6 +69,8 @@ def sweep(
     """
     _check(space, seeds, keep, width, halving)
     check_key(key)
+    if by is not None:
+        setup = dataclasses.replace(setup, watch=dataclasses.replace(setup.watch, by=by))
     data = _in_folds(data, folds)
     asked = Asked(setup, tuple(space), data, key, seeds, halving, keep)
     setups = _setups(asked)
@@ -138,7 +145,7 @@ def _kept(folder, asked, setups, how, before: Mapping[Row, dict[int, Resting]] =
 
 def _answered(asked: Asked, setups: list[Setup], found: Found, how: How, note: Any = lambda rows: None) -> Study:
     answer = search(asked, setups, found, how, note)
-    return Study(asked.setup, asked.space, *answer, asked)
+    return Study(asked.setup, asked.space, *answer, asked, asked.by)
 
 
 def _check(space, seeds, keep, width, halving):

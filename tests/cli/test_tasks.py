@@ -2,8 +2,14 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score, roc_auc_score
+from sklearn.utils.class_weight import compute_class_weight
 
-from dlcore import data, recipe, report
+from dlcore import data, load_model, recipe, report
+from dlcore.recipe import single
+from dlcore.recipe.task import Source
+from dlcore.training import F1
+from dlcore.tree import from_config
 from tests.cli.kitchen import FEW
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -22,6 +28,55 @@ def test_a_recipe_of_a_regression(tmp_path, monkeypatch):
     assert 24.9 <= y.min() < y.max() <= 346.1  # in the units of the data
     assert "R2" in html or "R²" in html
     assert found.setup.setup["optimizer"]["learning_rate"] == pytest.approx(1e-2, rel=2)
+
+
+def rare():
+    rng = np.random.default_rng(0)
+    y = (np.arange(400) % 20 == 0).astype(np.int32)
+    x = (rng.normal(size=(400, 2)) + 2 * y[:, None]).astype(np.float32)
+    return data.Dataset("rare", x, y, ("usual", "rare"))
+
+
+def test_a_metric_decides_and_classes_weigh_alike(tmp_path):
+    """The weights are those of the training part, of scikit-learn, in the saved setup, and the loss is weighted."""
+    asked = single.Training(None, ("metrics=[training.AUC]", "epochs=4"), "balanced", "f1", test=True)
+    single.run(asked, Source("rare", by=lambda _: rare()), tmp_path / "run")
+    found = report.read(tmp_path / "run")
+    history = found.training.history
+    assert set(history.validation_metrics) == {"AUC", "F1"}
+    assert found.training.best_epoch == np.argmax(history.validation_metrics["F1"]) + 1
+    setup = from_config(found.setup.setup)
+    y = data.split(rare()).train.y
+    weights = setup.loss.keywords["class_weights"]
+    np.testing.assert_allclose(weights, compute_class_weight("balanced", classes=np.arange(2), y=y), rtol=1e-6)
+    assert setup.watch.by == F1()
+    model = load_model(tmp_path / "run")
+    test = data.split(rare()).test.open("here")
+    scores = model.evaluate(*test)
+    assert found.test.metrics["AUC"] == pytest.approx(scores.metrics["AUC"])
+    p = model.predict(test.x).probabilities
+    assert scores.metrics["AUC"] == pytest.approx(roc_auc_score(test.y, p[:, 1]))
+    assert scores.metrics["F1"] == pytest.approx(f1_score(test.y, p.argmax(1), average="macro"))
+    assert scores.loss == pytest.approx(np.mean(-np.log(p[range(80), test.y]) * weights[test.y]), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "words"),
+    [
+        ({"by": "f2"}, "iris", "no metric 'f2'; nearest first, there are: f1, "),
+        ({"by": "r2"}, "iris", "R2: labels: needed floating ones"),
+        ({"class_weights": "balanced"}, "diabetes", "--class-weights: needed balanced, .* got balanced for quantities"),
+        (
+            {"class_weights": "balanced", "set": ("loss=losses.multiclass_hinge",)},
+            "iris",
+            "takes weights, got balanced for multiclass_hinge",
+        ),
+    ],
+)
+def test_a_metric_or_weights_that_do_not_fit_are_one_line(tmp_path, changes, name, words):
+    with pytest.raises(ValueError, match=words):
+        single.run(single.Training(**changes), Source(name), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_uneven_classes_get_more_than_accuracy(tmp_path):

@@ -12,6 +12,7 @@ from sklearn import metrics
 from dlcore import cli, load_model, report, resume
 from dlcore.recipe import single
 from dlcore.recipe.setups import space_of, value_of
+from dlcore.training import F1, accuracy
 from dlcore.tree import from_config
 from tests.deployment.problems import people
 
@@ -267,6 +268,7 @@ def test_values_and_spaces_are_read_as_they_are_written():
         "word",
     ]
     assert value_of("optimizers.SGD").__class__.__name__ == "SGD"
+    assert value_of("[training.F1, training.accuracy]") == (F1(), accuracy)
     space = space_of(None, ["a=1,2", "b=(1,2),[3,4]"], [], 4, 0)
     assert len(space) == 4
     assert space[1] == {"a": 1, "b": [3, 4]}

@@ -53,6 +53,8 @@ def _overfit(setup: Setup, task: Task, n: int, watch: Any) -> tuple[data.Example
     layers: Any = setup.model
     free = {f"model.layers[{i}].rate": 0.0 for i, layer in enumerate(layers.layers) if isinstance(layer, Dropout)}
     plain = assign(
-        setup, free | {"penalty": None, "batch_size": None, "epochs": EPOCHS, "optimizer.learning_rate": RATE}
+        setup,
+        free
+        | {"penalty": None, "batch_size": None, "epochs": EPOCHS, "optimizer.learning_rate": RATE, "watch.by": None},
     )
     return few, fit(plain, data.Split(few, few), task.key, watch=watch).history

@@ -10,7 +10,7 @@ import numpy as np
 from dlcore.console.progress import bar
 from dlcore.layers import count_parameters
 from dlcore.runs import TrainingRecord
-from dlcore.training import History, Run
+from dlcore.training import History, Run, criterion_of
 from dlcore.tuning import Study, extend
 
 TIMES = 3  # as many epochs as in a sweep, at most
@@ -38,11 +38,12 @@ def _note(progress) -> str:
 def record(run: Run, whole: bool, began: float) -> TrainingRecord:
     """What the training was, ``began`` by the performance counter: of all members their mean."""
     history = mean_history(run)
-    losses = np.asarray(history.validation_loss)
+    by = criterion_of(run.setup.watch.by)
+    costs = by.cost(np.asarray(by.values(history.validation_loss, history.validation_metrics)))
     members = run.members or 1
     return TrainingRecord(
         ending=ending_of(run) if whole else "interrupted",
-        best_epoch=int(np.nanargmin(losses)) + 1 if np.isfinite(losses).any() else 0,
+        best_epoch=int(np.nanargmin(costs)) + 1 if np.isfinite(costs).any() else 0,
         parameters=count_parameters(run.params) // members,
         seconds=time.perf_counter() - began,
         history=history,

@@ -72,6 +72,7 @@ def search(
         seconds=time.perf_counter() - began,
         compilations=compiled.count,
         folds=task.folds or 1,
+        by=study.by,
     )
     return record, study
 
@@ -105,12 +106,16 @@ def choose(sweeps: Sequence[tuple[SweepRecord, Study]]) -> Chosen:
     decides. Raises ValueError where all configurations of all sweeps diverged.
     """
     sound = [one for one in sweeps if one[1].sound] or list(sweeps)
-    _, best = min(sound, key=lambda one: one[1].mean[one[1].best])
-    most = best.mean[best.best] + np.nan_to_num(best.standard_error[best.best])
-    rivals = [Chosen(*one, i) for one in sound for i in one[1].sound if one[1].mean[i] <= most]
+    _, best = min(sound, key=lambda one: _cost(one[1], one[1].best))
+    most = _cost(best, best.best) + np.nan_to_num(best.standard_error[best.best])
+    rivals = [Chosen(*one, i) for one in sound for i in one[1].sound if _cost(one[1], i) <= most]
     return min(rivals, key=_complexity)
 
 
 def _complexity(choice: Chosen) -> tuple[bool, float, float]:
     study, i = choice.study, choice.configuration
-    return choice.sweep.name != "linear", -study.space[i][DECAY], study.mean[i]
+    return choice.sweep.name != "linear", -study.space[i][DECAY], _cost(study, i)
+
+
+def _cost(study: Study, i: int) -> float:
+    return float(study.by.cost(study.mean)[i])
