@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from dlcore.diagnosis.signs import FEWEST_EPOCHS, Curves, Signs, measure, scale_of
-from dlcore.diagnosis.verdicts import accuracy_error, fano_bound, softmax_floor, softmax_twice_bound
+from dlcore.diagnosis.verdicts import Evidence, accuracy_error, fano_bound, softmax_floor, softmax_twice_bound
 
 # Shares are of the loss of a constant prediction, unless said otherwise.
 _MATTERS = 0.02  # less is no difference worth a verdict
@@ -23,8 +23,6 @@ _CLOSE = 0.5  # of the training loss: a validation loss above it by less is clos
 _HARD = 0.5  # of the mistakes of always saying the largest class: fewer that are mended are no success
 _NEARLY = 0.05  # more right answers than that are not nearly as many
 
-Evidence = tuple[str, ...]
-
 
 @dataclasses.dataclass(frozen=True)
 class Case:
@@ -35,6 +33,7 @@ class Case:
     classes: int | None
     n_validation: int | None
     majority: float | None
+    initial: float | None = None
 
     @functools.cached_property
     def signs(self) -> Signs:
@@ -105,9 +104,9 @@ def softmax_twice(case: Case) -> Evidence | None:
 
 def blown(case: Case) -> Evidence | None:
     """A loss on the way that no fresh network has, from which the run did not recover."""
-    s = case.signs
+    s, fresh = case.signs, case.initial if case.initial is not None and np.isfinite(case.initial) else 0.0
     recovered = s.train < 0.3 * s.scale and s.validation < 2 * s.scale
-    if s.peak < _PEAK * s.scale or recovered or s.linearity > _LINEAR:
+    if s.peak < _PEAK * max(s.scale, fresh) or recovered or s.linearity > _LINEAR:
         return None
     what = f"a loss of {s.peak:.4g} on the way, {s.peak / s.scale:.3g} times that of a constant prediction"
     return (what, *_levels(s))
