@@ -1,4 +1,4 @@
-"""What a loss takes and what a network gives it, found out by trying: a loss of anybody's hand is known by its values."""
+"""What a loss takes and what a network gives it, found out by trying: any loss is known by its values."""
 
 from typing import NamedTuple
 

@@ -12,6 +12,7 @@ _MOST = 0.5  # of the units of a layer
 _FADED = 1e-3  # from the last hidden layer to the first, or the other way round
 _SHIFTED, _STRETCHED = 0.5, np.log(4)  # standard deviations, ln of variances: averages that are not the data's
 _ENDED, _TAIL = 1e-3, 0.25  # of the highest rate; of the epochs
+_STILL = 1e-6  # of the norm of the parameters: made again by another program, they differ by rounding
 _FALLING = 0.02  # of the loss before: a fall that had not come to its end
 
 
@@ -31,9 +32,23 @@ def _named(p, which, values, form=".0%"):
 
 def dead(p: Probe) -> Evidence | None:
     """Hidden layers of which most units give 0 on every example and pass nothing back."""
-    share = _column(p, "dead")
+    share, before = _column(p, "dead"), _column(p, "dead", FRESH)
     which = _hidden(p) & (share > _MOST)
-    return (f"units that are 0 on all examples: {_named(p, which, share)}",) if which.any() else None
+    if not which.any():
+        return None
+    now, then = (_named(p, which, values) for values in (share, before))
+    return (f"units that are 0 on all examples: {now}; before the first step: {then}",)
+
+
+def stillborn(p: Probe) -> Evidence | None:
+    """Dead units that were dead before the first step."""
+    before = _hidden(p) & (_column(p, "dead", FRESH) > _MOST)
+    return dead(p) if (before & (_column(p, "dead") > _MOST)).any() else None
+
+
+def killed(p: Probe) -> Evidence | None:
+    """Dead units that were alive before the first step."""
+    return None if stillborn(p) else dead(p)
 
 
 def saturated(p: Probe) -> Evidence | None:
@@ -47,17 +62,18 @@ def cut(p: Probe) -> Evidence | None:
     """Layers whose parameters get a gradient of exactly 0 while others get one."""
     gradient, weighted = _column(p, "gradient"), np.asarray(p.weighted)
     which = weighted & (gradient == 0)
-    if not which.any() or not (gradient[weighted] > 0).any():
+    if not which.any() or not (gradient[weighted] > 0).any() or dead(p):
         return None
     norms = _named(p, weighted, gradient, ".3g")
     return (f"norm of the gradient per layer: {norms}",)
 
 
 def frozen(p: Probe) -> Evidence | None:
-    """Layers that are what they were before the first step, to the last bit, though others moved."""
+    """Layers that are what they were before the first step, to rounding, though others moved."""
     moved, weighted = np.asarray(p.moved), np.asarray(p.weighted)
-    which = weighted & (moved == 0) & (_column(p, "gradient") > 0)
-    if not which.any() or not (moved[weighted] > 0).any():
+    still = moved <= _STILL * _column(p, "params")
+    which = weighted & still & (_column(p, "gradient") > 0)
+    if not which.any() or still[weighted].all():
         return None
     return (f"how far the parameters moved from where they were initialized: {_named(p, weighted, moved, '.3g')}",)
 

@@ -12,6 +12,8 @@ _LEARNED = 0.6  # of the loss of a constant prediction: below it something was l
 _RIGHT = 0.75  # of the answers, once the labels are renamed
 _BETTER = 0.1  # more right answers after renaming than before: no chance
 _PRESSED = 0.02  # from the end of its range: an activation that is pressed against it
+_SPREAD_OUT = 0.3  # the highest output where the lowest is pressed against 0: not one of a fresh network near 0
+_VARIED = 1e-2  # the standard deviation of an output: what hardly varies lies between 0 and 1 by chance
 _SEEN = 0.05  # of the examples: a class that is no exception
 
 
@@ -64,7 +66,7 @@ def probabilities_as_logits(p: Probe) -> Evidence | None:
 
 def sigmoids_as_logits(p: Probe) -> Evidence | None:
     """Outputs between 0 and 1 that do not add up to 1, and a loss that takes logits."""
-    if not (takes_logits(p) and _within(p, 0, 1) and not _sum_to_one(p) and max(p.train.spread) > 0):
+    if not (takes_logits(p) and _within(p, 0, 1) and not _sum_to_one(p) and max(p.train.spread) > _VARIED):
         return None
     low, high = p.train.sums
     if p.train.low == 0:
@@ -74,7 +76,7 @@ def sigmoids_as_logits(p: Probe) -> Evidence | None:
 
 def probability_as_logit(p: Probe) -> Evidence | None:
     """One output between 0 and 1, and a loss that takes the logit of yes."""
-    if not (_near(p.loss.flip, 0) and _within(p, 0, 1) and max(p.train.spread) > 0):
+    if not (_near(p.loss.flip, 0) and _within(p, 0, 1) and max(p.train.spread) > _VARIED):
         return None
     return (f"{_ends(p)}; the loss of -s less that of s is s: it takes logits",)
 
@@ -111,7 +113,7 @@ def cut_off(p: Probe) -> Evidence | None:
     if p.train.confusion is not None or takes_probabilities(p) or not max(p.train.spread) > 0:
         return None
     least, most = p.needs
-    below = 0 <= low < _PRESSED and least < -0.1 * (most - least)
+    below = (low == 0 or (0 < low < _PRESSED and high <= 1)) and high > _SPREAD_OUT and least < -0.1 * (most - least)
     both = low < _PRESSED - 1 and high > 1 - _PRESSED and _within(p, -1, 1) and (least < -1.1 or most > 1.1)
     return (f"{_ends(p)}, targets from {least:.3g} to {most:.3g}",) if below or both else None
 

@@ -42,7 +42,7 @@ class Parts(NamedTuple):
 
 
 def look_at(data: Any, batch_size: int | None = None) -> Parts:
-    """The parts of ``data``, as ``fit`` takes them, for a training in batches of ``batch_size``, None for all at once."""
+    """The parts of ``data``, as ``fit`` takes them, trained on in batches of ``batch_size`` (None: all)."""
     split, inputs = arrays(data), getattr(data, "inputs", None)
     x, v = (np.asarray(part.x) for part in (split.train, split.validation))
     copies = duplicates(x)
@@ -86,7 +86,9 @@ def nearly_copied(p: Parts) -> Evidence | None:
 
 
 def _too_many(share, usual, n):
-    return share - usual > max(_SHARED, 3 * np.sqrt(usual * (1 - usual) / n))
+    """More than 5 in a hundred above what is usual, and more than three standard errors."""
+    both = (share + usual) / 2
+    return share - usual > max(_SHARED, 3 * np.sqrt(both * (1 - both) / n))
 
 
 def one_batch(p: Parts) -> Evidence | None:

@@ -13,7 +13,7 @@ from dlcore.diagnosis.walk import Layers, at_place, layers_at, parts_of
 from dlcore.numerics.formats import Array
 from dlcore.training import Run, arrays, as_arrays, evaluate, predict
 from dlcore.training.forward import per_example
-from dlcore.training.learner import beginner, norm
+from dlcore.training.learner import averaged, beginner, norm
 from dlcore.tree.fields import hyperparams, static
 
 _EXAMPLES, _BATCH = 2048, 256  # that are looked at: for outputs, for layers
@@ -23,12 +23,12 @@ _EXAMPLES, _BATCH = 2048, 256  # that are looked at: for outputs, for layers
 class Probe:
     """What the rules on a training look at; arrays alone, of several members each with a first axis.
 
-    ``layers`` [2, parts] are those before the first step and at the parameters that were kept, ``moved`` the norm of
+    ``layers`` [2, parts] are those before the first step and after the last, ``moved`` the norm of
     the difference, ``state_moved`` that of their states [parts]; ``weighted`` and ``stateful`` say which have
     parameters and states. ``place`` and ``company``: by how much an output in evaluation mode depends on where its
     example stands in the batch, and on which others are there, in standard deviations of the outputs. ``initial``: the
-    training loss before the first step. ``constant``:
-    the training loss of the best constant prediction, as logarithm of probabilities and as probabilities, or twice
+    training loss before the first step; ``validation_error``: the standard error of the last validation loss.
+    ``constant``: that of the best constant prediction, as logarithm of probabilities and as probabilities, or twice
     that of the mean target. ``needs``: the least and the greatest target of a regression.
     """
 
@@ -41,6 +41,7 @@ class Probe:
     place: Any
     company: Any
     initial: Any
+    validation_error: Any
     constant: Any
     needs: Any
     learning_rate: Any
@@ -60,27 +61,28 @@ class Probe:
 def probe(run: Run, data: Any) -> Probe:
     """Measure ``run``, of several members each by itself, on ``data`` as ``fit`` takes them, in one program.
 
-    The layers before the first step are made again from the run's key. Where a run began at other parameters
+    Looked at are the last parameters, not the best: which those are, faulty validation data would say. The layers
+    before the first step are made again from the run's key. Where a run began at other parameters
     (``start_from``), the first are those that its setup would have begun with.
     """
     data = arrays(data)
     parts = [Examples(*(a[:_EXAMPLES] for a in part[:2])) for part in (data.train, data.validation)]
-    what = as_arrays(run.setup), run.params, run.model_state, run.inputs, run.state.key, run.history, run.state.epoch
+    what = as_arrays(run.setup), run.state.learner, run.inputs, run.state.key, run.history, run.state.epoch
     return _program(run.members is not None, jax.default_backend())(*what, *parts)
 
 
 @functools.cache
 def _program(members, platform):
     """It runs once and for a moment: on the CPU a quick compilation saves more than it costs."""
-    f = jax.vmap(_measure, (0, 0, 0, 0, 0, 0, 0, None, None)) if members else _measure
+    f = jax.vmap(_measure, (0, 0, 0, 0, 0, 0, None, None)) if members else _measure
     return jax.jit(f, compiler_options={"xla_backend_optimization_level": 0} if platform == "cpu" else None)
 
 
-def _measure(setup, params, model_state, inputs, key, history, epoch, train, validation):
+def _measure(setup, learner, inputs, key, history, epoch, train, validation):
     if inputs is not None:
         train, validation = (Examples(inputs(part.x), part.y) for part in (train, validation))
     x, y = train
-    first = beginner(setup, key, x)
+    first, params, model_state = beginner(setup, key, x), averaged(setup, learner), learner.model_state
     parts, batch = parts_of(setup.model), (x[:_BATCH], y[:_BATCH], jax.random.fold_in(key, 0))
     outputs, seen = (predict(setup, params, model_state, part.x) for part in (train, validation))
     some = (params, model_state), (first.params, first.model_state)
@@ -93,6 +95,7 @@ def _measure(setup, params, model_state, inputs, key, history, epoch, train, val
         moved=_distances(own, old),
         state_moved=_distances(states, old_states),
         **_dependence(setup, params, model_state, batch[0]),
+        validation_error=_error(per_example("loss", setup.loss, seen, validation.y)),
         initial=evaluate(setup, first.params, first.model_state, train)[0],
         constant=_constant(setup, outputs, y),
         needs=jnp.stack([jnp.min(y), jnp.max(y)]).astype(outputs.dtype),
@@ -105,6 +108,10 @@ def _measure(setup, params, model_state, inputs, key, history, epoch, train, val
         weighted=tuple(bool(jax.tree.leaves(one)) for one in own),
         stateful=tuple(bool(jax.tree.leaves(one)) for one in states),
     )
+
+
+def _error(losses):
+    return jnp.std(losses) / np.sqrt(losses.shape[0])
 
 
 def _distances(new: list[Any], old: list[Any]) -> Array:
@@ -137,7 +144,9 @@ def _constant(setup, outputs, y):
         q = jnp.mean(y > 0).astype(outputs.dtype)
         said = [jnp.full(outputs.shape, v, outputs.dtype) for v in (jnp.log(q) - jnp.log1p(-q), q)]
     else:
-        shares = jnp.mean(y.reshape(-1, 1) == jnp.arange(outputs.shape[-1], dtype=y.dtype), 0).astype(outputs.dtype)
+        shares = jnp.mean(y.reshape(-1, 1) == jnp.arange(outputs.shape[-1], dtype=y.dtype)[None], 0).astype(
+            outputs.dtype
+        )
         logs = jnp.log(jnp.maximum(shares, jnp.finfo(shares.dtype).tiny))
         said = [jnp.broadcast_to(v, outputs.shape) for v in (logs, shares)]
     means = [jnp.mean(per_example("loss", setup.loss, v, y)) for v in said]

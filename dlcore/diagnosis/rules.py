@@ -22,6 +22,7 @@ def diagnose(
     n_validation: int | None = None,
     majority: float | None = None,
     initial: float | None = None,
+    validation_error: float | None = None,
     done: Collection[str] = (),
 ) -> Verdict:
     """The verdict on one training, with the numbers it rests on.
@@ -32,11 +33,11 @@ def diagnose(
 
     baseline: the loss of a constant prediction (``label_entropy`` or ``target_variance`` of the training set), by which
     all losses are judged; the first running loss stands in for it. classes, n_validation, the number of validation
-    examples, majority, the share of the largest class, and initial, the loss before the first step, sharpen the
-    verdict. done: advice that was followed, which
+    examples, majority, the share of the largest class, initial, the loss before the first step, and validation_error,
+    the standard error of the validation loss, sharpen the verdict. done: advice that was followed, which
     is not given again. Raises ValueError for curves of different lengths.
     """
-    seen = Case(as_arrays(curves), baseline, classes, n_validation, majority, initial)
+    seen = Case(as_arrays(curves), baseline, classes, n_validation, majority, initial, validation_error)
     return next(following(RULES, seen, done))
 
 
@@ -76,6 +77,13 @@ RULES = (
             "look at the gradient norms and dead units of every layer",
             "learning rates 10 times larger and smaller, no weight decay",
         ),
+    ),
+    VerdictRule(
+        "underfitting",
+        WARNING,
+        case.outweighed,
+        "the penalty outweighs the loss: what lowers their sum makes the model worse",
+        ("a penalty 10 times smaller",),
     ),
     VerdictRule(
         "learning rate too high",

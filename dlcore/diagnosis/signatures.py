@@ -39,7 +39,8 @@ def verdicts_of(measured: Probe, curves: Curves, looked: Parts, *, done: Collect
     That one alone may be good. ``done``: advice that was followed, which is not given again.
     """
     found = [*following(PART_SIGNATURES, looked, done), *following(SIGNATURES, measured, done)]
-    return [*found, *_of_curves(measured, curves, looked, done)]
+    kinds = {verdict.kind for verdict in found}
+    return [*found, *(verdict for verdict in _of_curves(measured, curves, looked, done) if verdict.kind not in kinds)]
 
 
 def _of_curves(p, curves, looked, done):
@@ -51,10 +52,10 @@ def _of_curves(p, curves, looked, done):
     yield diagnose(
         curves,
         float(constant) if np.isfinite(constant) and constant > 0 else None,
-        classes=counts.size if counts is not None and outputs.takes_logits(p) else None,
         n_validation=looked.n_validation,
         majority=None if counts is None else float(counts.max() / counts.sum()),
         initial=float(p.initial),
+        validation_error=float(p.validation_error),
         done=done,
     )
 
@@ -84,18 +85,18 @@ PART_SIGNATURES = (
         ("look how the training examples are read and cut", "shuffle all of them"),
     ),
     VerdictRule(
-        "normalized by other examples",
-        WARNING,
-        parts.other_statistics,
-        "mean and standard deviation are not those of the training part, which alone is known when a model is used",
-        ("data.normalize(split), which fits to the training part", "nothing, if they belong to a pretrained model"),
-    ),
-    VerdictRule(
         "inputs of different scales",
         WARNING,
         parts.scales_apart,
         "one learning rate cannot suit weights of inputs that differ so much: descent is slow along the small ones",
         ("normalize the inputs", "the logarithm of a column that spans decades"),
+    ),
+    VerdictRule(
+        "normalized by other examples",
+        WARNING,
+        parts.other_statistics,
+        "mean and standard deviation are not those of the training part, which alone is known when a model is used",
+        ("data.normalize(split), which fits to the training part", "nothing, if they belong to a pretrained model"),
     ),
 )
 
@@ -194,9 +195,16 @@ SIGNATURES = (
     VerdictRule(
         "dead units",
         WARNING,
-        inside.dead,
-        "units that are 0 on all examples get no gradient: they do not come back",
-        ("a learning rate 3 to 10 times smaller", "a bias of 0, or a little above", "leaky_relu or elu"),
+        inside.stillborn,
+        "units that were 0 on all examples from the start get no gradient",
+        ("initial biases of 0, or a little above", "normalize the inputs"),
+    ),
+    VerdictRule(
+        "dead units",
+        WARNING,
+        inside.killed,
+        "steps that were too large threw the units where they are 0 on all examples: they do not come back",
+        ("a learning rate 3 to 10 times smaller", "clip the gradient's norm", "leaky_relu or elu"),
     ),
     VerdictRule(
         "saturated units",

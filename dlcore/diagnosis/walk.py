@@ -151,7 +151,7 @@ def _averages(part, model_state, before, _):
 
 
 def _kernel(parts, i, params):
-    r"""Root mean square of the weights, and $1 / \sqrt{n_{in} E \varphi(z)^2}$ with z standard normal, which keeps it."""
+    r"""Root mean square of the weights, and $1 / \sqrt{n_{in} E \varphi(z)^2}$, z standard normal, that keeps it."""
     kernel = params.get("kernel") if isinstance(params, dict) else None
     if kernel is None or kernel.ndim < 2:
         return jnp.nan, jnp.nan
