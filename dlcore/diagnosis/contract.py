@@ -70,13 +70,13 @@ def given(outputs: Array, y: Array) -> Outputs:
     """What ``outputs`` [n, ..., c], or [n], are, beside labels y."""
     rows = outputs.reshape(-1, outputs.shape[-1] if outputs.ndim > 1 else 1)
     sums, logs = jnp.sum(rows, -1), jax.nn.logsumexp(rows, -1)
-    ends = [jnp.stack([jnp.min(v), jnp.max(v)]) for v in (sums, logs)]
-    spread = jnp.std(rows, 0)
+    low, high, spread = jnp.min(rows), jnp.max(rows), jnp.std(rows, 0)
+    sums, logs = (jnp.stack([jnp.min(v), jnp.max(v)]) for v in (sums, logs))
     labels = y.reshape(-1)
     if rows.shape[1] < 2 or len(labels) != len(rows) or not jnp.issubdtype(y.dtype, jnp.integer):
-        return Outputs(jnp.min(rows), jnp.max(rows), *ends, spread, None, None)
+        return Outputs(low, high, sums, logs, spread, None, None)
     c, answers = rows.shape[1], jnp.argmax(rows, -1).astype(jnp.int32)
     labels = labels.astype(jnp.int32)
     confusion = jnp.zeros((c, c), jnp.int32).at[labels, answers].add(1)
     rolled = jnp.stack([jnp.mean(answers == jnp.roll(labels, k)) for k in (1, 0, -1)])
-    return Outputs(jnp.min(rows), jnp.max(rows), *ends, spread, confusion, rolled)
+    return Outputs(low, high, sums, logs, spread, confusion, rolled)

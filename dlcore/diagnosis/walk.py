@@ -85,7 +85,8 @@ def layers_at(setup: Setup, params: PyTree, model_state: PyTree, x: Array, y: Ar
     parts = parts_of(setup.model)
 
     def loss_of(taps, params):
-        outputs, steps = outputs_of(_Tapped(parts, taps), params, model_state, x, key=key, train=True)
+        tapped: Any = _Tapped(parts, taps)
+        outputs, steps = outputs_of(tapped, params, model_state, x, key=key, train=True)
         return jnp.mean(per_example("loss", setup.loss, outputs, y)), steps
 
     shapes = jax.eval_shape(lambda p: loss_of(None, p)[1], params)
