@@ -20,7 +20,7 @@ from dlcore.data.leaks import single_feature_scores
 from dlcore.data.normalization import Normalization, fit_normalization, normalize
 from dlcore.data.options import TableOptions
 from dlcore.data.preprocessing import Category, Number, Preprocessing, Target, prepare
-from dlcore.data.repeats import duplicates
+from dlcore.data.repeats import duplicates, near_duplicates
 from dlcore.data.sources import load, names
 from dlcore.data.splits import Opening, Sealed, Split, split, train_validation
 
@@ -61,6 +61,7 @@ __all__ = [
     "k_folds",
     "load",
     "names",
+    "near_duplicates",
     "normalize",
     "one_hot",
     "padded",

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+_ROUNDING = 1e-5  # distances below it are those of copies
+
 
 def duplicates(a: Any, b: Any = None) -> np.ndarray:
     """Indices of the rows of ``b`` that occur in ``a``; without ``b``, of the rows of ``a`` that occurred before."""
@@ -28,3 +30,26 @@ def _digests(x: np.ndarray, wide: Any) -> Iterator[bytes]:
     for row in x:
         one = np.asarray(row, wide) + wide(0)  # -0 and 0 are the same number with other bytes
         yield hashlib.blake2b(one.tobytes(), digest_size=16).digest()
+
+
+def near_duplicates(a: Any, b: Any, share: float = 0.1) -> tuple[np.ndarray, float]:
+    """Rows of ``b`` [m, ...] that nearly occur in ``a`` [n, ...], and which share of ``a`` has such a twin within it.
+
+    Near is a distance below ``share`` of the median distance of a row of ``a`` from its nearest other one, in standard
+    deviations of the columns of ``a``; copies are near too. Each row is compared with all others: n m numbers.
+    """
+    a, b = (np.reshape(np.asarray(x, np.float64), (len(x), -1)) for x in (a, b))
+    deviation = a.std(axis=0)
+    a, b = (x / np.where(deviation > 0, deviation, 1) for x in (a, b))
+    within = _squares(a, a)
+    np.fill_diagonal(within, np.inf)
+    nearest = np.sqrt(within.min(axis=1))
+    apart = nearest[nearest > _ROUNDING]
+    limit = max(share * float(np.median(apart)) if apart.size else 0.0, _ROUNDING)
+    return np.flatnonzero(np.sqrt(_squares(a, b).min(axis=0)) < limit), float((nearest < limit).mean())
+
+
+def _squares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Squared distances [n, m]."""
+    squares = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * a @ b.T
+    return np.maximum(squares, 0)

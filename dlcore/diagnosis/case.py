@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from dlcore.diagnosis.signs import FEWEST_EPOCHS, Curves, Signs, measure, scale_of
-from dlcore.diagnosis.verdicts import accuracy_error, fano_bound, softmax_floor, softmax_twice_bound
+from dlcore.diagnosis.verdicts import Evidence, accuracy_error, fano_bound, softmax_floor, softmax_twice_bound
 
 # Shares are of the loss of a constant prediction, unless said otherwise.
 _MATTERS = 0.02  # less is no difference worth a verdict
@@ -23,8 +23,6 @@ _CLOSE = 0.5  # of the training loss: a validation loss above it by less is clos
 _HARD = 0.5  # of the mistakes of always saying the largest class: fewer that are mended are no success
 _NEARLY = 0.05  # more right answers than that are not nearly as many
 
-Evidence = tuple[str, ...]
-
 
 @dataclasses.dataclass(frozen=True)
 class Case:
@@ -35,6 +33,19 @@ class Case:
     classes: int | None
     n_validation: int | None
     majority: float | None
+    initial: float | None = None
+    validation_error: float | None = None
+
+    @property
+    def fresh(self) -> float:
+        """The loss before the first step; 0 where it is not known, or not finite."""
+        return self.initial if self.initial is not None and np.isfinite(self.initial) else 0.0
+
+    @property
+    def known_error(self) -> float:
+        """The standard error of the validation loss; 0 where it is not known, or not finite."""
+        known = self.validation_error is not None and np.isfinite(self.validation_error)
+        return self.validation_error if known and self.validation_error else 0.0
 
     @functools.cached_property
     def signs(self) -> Signs:
@@ -69,7 +80,7 @@ def grown(case: Case) -> Evidence | None:
     if not len(case.curves.train_loss):
         return None
     scale, last = scale_of(case.curves, case.baseline), float(case.curves.train_loss[-1])
-    if last <= _BLOWN * scale:
+    if last <= _BLOWN * max(scale, case.fresh):
         return None
     return (f"training loss {last:.4g} at the end, {last / scale:.3g} times that of a constant prediction",)
 
@@ -107,7 +118,7 @@ def blown(case: Case) -> Evidence | None:
     """A loss on the way that no fresh network has, from which the run did not recover."""
     s = case.signs
     recovered = s.train < 0.3 * s.scale and s.validation < 2 * s.scale
-    if s.peak < _PEAK * s.scale or recovered or s.linearity > _LINEAR:
+    if s.peak < _PEAK * max(s.scale, case.fresh) or recovered or s.linearity > _LINEAR:
         return None
     what = f"a loss of {s.peak:.4g} on the way, {s.peak / s.scale:.3g} times that of a constant prediction"
     return (what, *_levels(s))
@@ -117,11 +128,20 @@ def overshoot(case: Case) -> Evidence | None:
     """A training loss that jumps, or rises."""
     s = case.signs
     rough = s.roughness > _ROUGH * s.scale and s.roughness > 0.1 * s.train
-    rising = s.train > s.train_best + 0.2 * s.scale
+    rising = s.train > s.train_best + 0.2 * s.scale and s.objective_rise > 0.1 * s.scale
     if not (rough or rising):
         return None
     jumps = [f"training loss {s.train:.4g} jumps by about {s.roughness:.3g} from epoch to epoch"] * rough
     return (*jumps, *[f"training loss rises from {s.train_best:.4g} to {s.train:.4g}"] * rising, *_levels(s))
+
+
+def outweighed(case: Case) -> Evidence | None:
+    """A training loss that rises while it falls together with the penalty."""
+    s = case.signs
+    if case.curves.penalty is None or s.train < s.train_best + 0.1 * s.scale or s.objective_rise > 0.05 * s.scale:
+        return None
+    what = f"training loss rises from {s.train_best:.4g} to {s.train:.4g}, with the penalty it falls"
+    return (what, *_levels(s))
 
 
 def constant(case: Case) -> Evidence | None:
@@ -146,8 +166,7 @@ def slow(case: Case) -> Evidence | None:
 def validation_easier(case: Case) -> Evidence | None:
     """A validation loss, and accuracy, better than the training set's by more than chance."""
     s, n = case.signs, case.n_validation
-    chance = 2 * _SPREAD * s.validation / math.sqrt(n) if n else 0.0
-    if -s.gap.data < max(_MATTERS * s.scale, 0.15 * s.train, chance):
+    if -s.gap.data < max(_MATTERS * s.scale, 0.15 * s.train, 2 * _error(case)):
         return None
     evidence = (f"validation loss {-s.gap.data:.3g} below the training loss, both in evaluation mode",)
     if s.train_accuracy is not None and s.validation_accuracy is not None:
@@ -158,10 +177,16 @@ def validation_easier(case: Case) -> Evidence | None:
     return (*evidence, *_levels(s))
 
 
+def _error(case: Case) -> float:
+    """The standard error of the validation loss; where it is not known, of losses that are spread as usual."""
+    usual = _SPREAD * case.signs.validation / math.sqrt(case.n_validation) if case.n_validation else 0.0
+    return case.known_error or usual
+
+
 def overfitting(case: Case) -> Evidence | None:
     """A validation loss that rises, or stands far above the training loss."""
     s = case.signs
-    rise = s.validation - s.validation_best
+    rise = s.validation - s.validation_best - (s.train - s.train_best)
     lost, ahead = _accuracy_lost(case), _accuracy_gap(case)
     if lost is None:
         rises, apart = rise > max(0.03 * s.scale, 0.2 * s.validation_best), s.gap.data > max(0.2 * s.scale, s.train)
@@ -169,6 +194,7 @@ def overfitting(case: Case) -> Evidence | None:
         least, share = (_MATTERS, 0.1) if lost else (0.05, 0.5)
         rises = rise > max(least * s.scale, share * s.validation_best)
         apart = ahead and s.gap.data > 0.1 * s.scale
+    rises = rises and rise > 2 * case.known_error
     if not (rises or apart):
         return None
     above = [f"validation loss {s.gap.data:.3g} above the training loss"] * bool(apart)

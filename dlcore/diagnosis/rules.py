@@ -3,26 +3,15 @@
 The table ``RULES`` is read from above: the first rule whose sign is seen gives the verdict.
 """
 
-from collections.abc import Callable, Collection
-from typing import NamedTuple
+from collections.abc import Collection
 
 from dlcore.diagnosis import case
 from dlcore.diagnosis.case import Case
 from dlcore.diagnosis.signs import FEWEST_EPOCHS, Curves, as_arrays
-from dlcore.diagnosis.verdicts import BAD, GOOD, WARNING, Verdict
+from dlcore.diagnosis.verdicts import BAD, GOOD, WARNING, Verdict, VerdictRule, following
 
 _SMALLER = "the same run with a learning rate 3 to 10 times smaller: it decides"
 _SMALLER_STEPS = ("a learning rate 3 to 10 times smaller", "clip the gradient's norm", "normalize the inputs")
-
-
-class VerdictRule(NamedTuple):
-    """A verdict with the sign by which it is known: that gives the evidence, or None where it is not seen."""
-
-    kind: str
-    severity: str
-    sign: Callable[[Case], tuple[str, ...] | None]
-    reason: str
-    try_next: tuple[str, ...]
 
 
 def diagnose(
@@ -32,6 +21,8 @@ def diagnose(
     classes: int | None = None,
     n_validation: int | None = None,
     majority: float | None = None,
+    initial: float | None = None,
+    validation_error: float | None = None,
     done: Collection[str] = (),
 ) -> Verdict:
     """The verdict on one training, with the numbers it rests on.
@@ -42,13 +33,12 @@ def diagnose(
 
     baseline: the loss of a constant prediction (``label_entropy`` or ``target_variance`` of the training set), by which
     all losses are judged; the first running loss stands in for it. classes, n_validation, the number of validation
-    examples, and majority, the share of the largest class, sharpen the verdict. done: advice that was followed, which
+    examples, majority, the share of the largest class, initial, the loss before the first step, and validation_error,
+    the standard error of the validation loss, sharpen the verdict. done: advice that was followed, which
     is not given again. Raises ValueError for curves of different lengths.
     """
-    seen = Case(as_arrays(curves), baseline, classes, n_validation, majority)
-    rule, evidence = next((rule, found) for rule in RULES if (found := rule.sign(seen)) is not None)
-    advice = tuple(advice for advice in rule.try_next if advice not in done)
-    return Verdict(rule.kind, evidence, rule.reason, advice, rule.severity)
+    seen = Case(as_arrays(curves), baseline, classes, n_validation, majority, initial, validation_error)
+    return next(following(RULES, seen, done))
 
 
 RULES = (
@@ -87,6 +77,13 @@ RULES = (
             "look at the gradient norms and dead units of every layer",
             "learning rates 10 times larger and smaller, no weight decay",
         ),
+    ),
+    VerdictRule(
+        "underfitting",
+        WARNING,
+        case.outweighed,
+        "the penalty outweighs the loss: what lowers their sum makes the model worse",
+        ("a penalty 10 times smaller",),
     ),
     VerdictRule(
         "learning rate too high",

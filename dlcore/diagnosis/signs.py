@@ -15,6 +15,7 @@ class Curves(NamedTuple):
     ``running_loss`` is the mean over the batches while the parameters moved, in training mode; the others are taken at
     the end of the epoch in evaluation mode. Accuracies are None in regression. ``first_nonfinite`` is the first step
     with a loss that is not finite, -1 if there is none: rows of NaN at the end are then epochs that did not run.
+    ``penalty`` is what was added to the loss, at the end of the epoch.
     """
 
     running_loss: Any
@@ -23,13 +24,14 @@ class Curves(NamedTuple):
     train_accuracy: Any = None
     validation_accuracy: Any = None
     first_nonfinite: int | None = None
+    penalty: Any = None
 
     @classmethod
     def of(cls, history: Any, first_nonfinite: int | None = None) -> Self:
         """The curves of a training's history."""
         train, validation = (part.get("accuracy") for part in (history.train_metrics, history.validation_metrics))
         losses = (history.running_loss, history.train_loss, history.validation_loss)
-        return cls(*losses, train_accuracy=train, validation_accuracy=validation, first_nonfinite=first_nonfinite)
+        return cls(*losses, train, validation, first_nonfinite, history.penalty)
 
 
 class Gap(NamedTuple):
@@ -46,8 +48,9 @@ class Signs(NamedTuple):
     Levels are medians over the last fifth of the epochs, ``window`` of them; a fall is that of the straight line
     through the last third. ``validation_lowest``, at ``best_epoch``, is the number of one epoch; the other best values
     are those of medians of three, which a single epoch does not make.
-    linearity: the slope of that line over the mean slope since the first epoch, 1 on a straight line. trend: share of
-    pairs of epochs in which the later loss is lower, minus those in which it is higher (Kendall's tau).
+    ``objective_rise``: how far training loss and penalty together end above their best. linearity: the slope of that
+    line over the mean slope since the first epoch, 1 on a straight line. trend: share of pairs of epochs in which the
+    later loss is lower, minus those in which it is higher (Kendall's tau).
     """
 
     epochs: int
@@ -56,6 +59,7 @@ class Signs(NamedTuple):
     peak: float
     train: float
     train_best: float
+    objective_rise: float
     validation: float
     validation_best: float
     validation_lowest: float
@@ -109,7 +113,8 @@ def scale_of(curves: Curves, baseline: float | None) -> float:
 
 def measure(curves: Curves, baseline: float | None) -> Signs:
     """The signs of finite curves of at least ``FEWEST_EPOCHS`` epochs; without ``baseline`` the first loss is it."""
-    running, train, validation, train_accuracy, validation_accuracy, _ = curves
+    running, train, validation, train_accuracy, validation_accuracy, _, penalty = curves
+    objective = train if penalty is None else train + penalty
     fallen = running[0] - _level(train)
     return Signs(
         epochs=len(train),
@@ -118,6 +123,7 @@ def measure(curves: Curves, baseline: float | None) -> Signs:
         peak=float(max(running.max(), train.max())),
         train=_level(train),
         train_best=float(_median_of_three(train).min()),
+        objective_rise=_level(objective) - float(_median_of_three(objective).min()),
         validation=_level(validation),
         validation_best=float(_median_of_three(validation).min()),
         validation_lowest=float(validation.min()),
@@ -165,5 +171,8 @@ def _trend(curve: np.ndarray) -> float:
 
 def _roughness(curve: np.ndarray) -> float:
     r"""Standard deviation of independent noise on a smooth curve: second differences have 6 times its variance."""
-    bends = np.abs(np.diff(curve[-max(len(curve) // 2, 4) :], 2))
+    half = curve[-max(len(curve) // 2, 4) :]
+    if (np.diff(half) <= 0).all():  # a curve that never rises has bends, but no noise
+        return 0.0
+    bends = np.abs(np.diff(half, 2))
     return float(1.4826 * np.median(bends) / np.sqrt(6))

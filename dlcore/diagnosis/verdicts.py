@@ -1,11 +1,13 @@
 """What every diagnosis returns, and the exact values that curves are compared with."""
 
 import math
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 GOOD, WARNING, BAD = "good", "warning", "bad"
+Evidence = tuple[str, ...]
 
 
 class Verdict(NamedTuple):
@@ -16,6 +18,25 @@ class Verdict(NamedTuple):
     reason: str
     try_next: tuple[str, ...]
     severity: str
+
+
+class VerdictRule(NamedTuple):
+    """A verdict with the sign by which it is known: that gives the evidence, or None where it is not seen."""
+
+    kind: str
+    severity: str
+    sign: Callable[[Any], Evidence | None]
+    reason: str
+    try_next: tuple[str, ...]
+
+
+def following(rules: Iterable[VerdictRule], seen: Any, done: Collection[str] = ()) -> Iterator[Verdict]:
+    """The verdicts of all ``rules`` whose sign is there in what is ``seen``, without advice that was ``done``."""
+    for rule in rules:
+        evidence = rule.sign(seen)
+        if evidence is not None:
+            advice = tuple(advice for advice in rule.try_next if advice not in done)
+            yield Verdict(rule.kind, evidence, rule.reason, advice, rule.severity)
 
 
 def softmax_floor(c: int) -> float:

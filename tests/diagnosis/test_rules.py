@@ -99,6 +99,39 @@ class TestOneSetOfNumbers:
         assert kind == "ideal" or "the largest class alone 97.7%" in found.evidence[0]
 
 
+class TestWhatElseIsKnown:
+    """The loss before the first step, the error of the validation loss, the penalty."""
+
+    def test_a_penalty_that_outweighs_the_loss(self):
+        t = np.arange(30) + 1.0
+        loss = decay(t, 2.0, end=0.3) + 0.04 * t
+        losing, winning = (Curves(*[loss] * 3, penalty=3 - slope * t) for slope in (0.01, 0.05))
+        assert diagnose(losing, LN10).kind == "learning rate too high"
+        found = diagnose(winning, LN10)
+        assert (found.kind, found.try_next) == ("underfitting", ("a penalty 10 times smaller",))
+        assert diagnose(winning._replace(penalty=None), LN10).kind == "learning rate too high"
+
+    def test_a_first_loss_far_above_that_of_a_constant_is_no_sign_of_large_steps(self):
+        made = curves(lambda t: decay(t, 2.0, start=9.0, end=1.0), 0.01, epochs=30)
+        assert diagnose(made, 2.0).kind == "learning rate too high"
+        assert diagnose(made, 2.0, initial=9.0).kind != "learning rate too high"
+        assert diagnose(made, 2.0, initial=math.nan).kind == "learning rate too high"
+
+    def test_a_smooth_fall_of_few_epochs_is_not_rough(self):
+        made = Curves(*[np.array([2.0, 1.2, 0.8, 0.6])] * 3)
+        assert diagnose(made, LN10).kind == "learning rate too low"
+        shaken = Curves(*[np.array([2.0, 0.6, 1.2, 0.5])] * 3)
+        assert diagnose(shaken, LN10).kind == "learning rate too high"
+
+    def test_a_rise_within_the_error_of_the_validation_loss_is_chance(self):
+        t = np.arange(30) + 1.0
+        train = decay(t, 2.0)
+        made = Curves(train, train, train + 0.01 * t)
+        assert diagnose(made, LN10).kind == "overfitting"
+        assert diagnose(made, LN10, validation_error=0.01).kind == "overfitting"
+        assert diagnose(made, LN10, validation_error=1.0).kind == "ideal"
+
+
 class TestRules:
     def test_every_kind_has_one_severity(self):
         severities = {}

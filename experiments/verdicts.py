@@ -1,0 +1,184 @@
+"""How often are verdicts right? Trainings with planted faults, and healthy ones, judged by ``dlcore.diagnosis``.
+
+    python -m experiments.verdicts [--quick] [--part data courses healthy models] [--only TEXT] [--out FOLDER]
+
+Every kind is trained on three data sets or more, on four splits of each and from five seeds and learning rates, as rows
+of one program. The thresholds of the rules were chosen on the splits 0 and 1 of every data set; 2 and 3 were set aside,
+and the tables are of these. Right is a training whose first verdict is one that its fault deserves; a healthy one is
+accused by any verdict that is not good.
+"""
+
+import collections
+import concurrent.futures
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from scipy.stats import binomtest
+
+from dlcore import figures
+from dlcore.diagnosis import Curves, Verdict, look_at, probe, verdicts_of
+from dlcore.tuning import train_ensemble
+from experiments.common import arguments, save, table
+from experiments.faults import COURSES, DATA, HEALTHY, MODELS
+from experiments.planted import TASK, Planted, Task, healthy
+
+SPLITS, ASIDE, MEMBERS = (0, 1, 2, 3), (2, 3), 5
+SPREAD = 2.0  # factor by which learning rates vary about the good one
+WELL = "(none)"
+PARTS = {"data": DATA, "courses": COURSES, "healthy": HEALTHY, "models": MODELS}
+
+
+class Judged(NamedTuple):
+    """A training and the kinds of the verdicts that accuse it, the first to be mended first."""
+
+    fault: Planted
+    task: str
+    split: int
+    kinds: tuple[str, ...]
+
+    @property
+    def first(self) -> str:
+        """The kind of the first verdict."""
+        return self.kinds[0] if self.kinds else WELL
+
+    @property
+    def right(self) -> bool:
+        """Whether that is what the fault deserves."""
+        return self.first in (self.fault.kinds or (WELL,))
+
+
+def trained(fault: Planted, task: Task, split: int) -> tuple[Any, Any]:
+    """The run of all members, and its data."""
+    setup, data = fault.setup(healthy(task), task), fault.data(task, split)
+    factors = SPREAD ** np.random.default_rng(split).uniform(-1, 1, MEMBERS)
+    rate = getattr(setup.optimizer, "learning_rate", None)  # a schedule, or a rule within a rule, stays as it is
+    space = [{"optimizer.learning_rate": rate * f} if isinstance(rate, float) else {} for f in factors]
+    return train_ensemble(setup, data, jax.random.key(split), MEMBERS, space), data
+
+
+def accusing(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """The kinds of those that are not good."""
+    return tuple(verdict.kind for verdict in verdicts if verdict.severity != "good")
+
+
+def judged(fault: Planted, task: Task, splits: Sequence[int]) -> list[Judged]:
+    """The verdicts on all members, split by split."""
+    found = []
+    for split in splits:
+        run, data = trained(fault, task, split)
+        measured, looked = jax.device_get(probe(run, data)), look_at(data, run.setup.batch_size)
+        history, first = jax.device_get((run.history, run.state.first_nonfinite))
+        for i in range(MEMBERS):
+            curves = Curves.of(jax.tree.map(lambda a, i=i: a[i], history), int(first[i]))
+            verdicts = verdicts_of(measured.member(i), curves, looked)
+            found.append(Judged(fault, task.name, split, accusing(verdicts)))
+    return found
+
+
+def share(right: int, n: int) -> str:
+    """Of n, with the interval of Wilson for 95 %."""
+    if not n:
+        return "-"
+    low, high = binomtest(right, n).proportion_ci(method="wilson")
+    return f"{right / n:6.1%} ({low:.0%} to {high:.0%})"
+
+
+def by_fault(found: Sequence[Judged]) -> str:
+    """What became of every fault: how often it got what it deserves, first or at all, and what it got instead."""
+    rows = []
+    for fault in dict.fromkeys(one.fault.name for one in found):
+        some = [one for one in found if one.fault.name == fault]
+        wrong = collections.Counter(one.first for one in some if not one.right)
+        named = sum(bool({*one.kinds} & {*one.fault.kinds}) for one in some)
+        rows.append(
+            {
+                "planted": fault,
+                "sets": len({one.task for one in some}),
+                "runs": len(some),
+                "right": share(sum(one.right for one in some), len(some)),
+                "named": f"{named / len(some):.0%}" if some[0].fault.kinds else "",
+                "instead": ", ".join(f"{kind} {n}" for kind, n in wrong.most_common(3)) or "-",
+            }
+        )
+    return table(rows)
+
+
+def by_rule(found: Sequence[Judged]) -> str:
+    """Precision and recall of every kind of verdict, where it came first."""
+    rows = []
+    for kind in sorted({kind for one in found for kind in (*one.fault.kinds[:1], one.first)} - {WELL}):
+        said = [one for one in found if one.first == kind]
+        deserved = [one for one in found if one.fault.kinds[:1] == (kind,)]
+        rows.append(
+            {
+                "verdict": kind,
+                "said": len(said),
+                "precision": share(sum(one.right for one in said), len(said)),
+                "deserved": len(deserved),
+                "recall": share(sum(one.right for one in deserved), len(deserved)),
+            }
+        )
+    return table(rows)
+
+
+def overall(found: Sequence[Judged], which: str) -> str:
+    """How many faults got what they deserve, and how many healthy trainings are accused."""
+    ill, well = ([one for one in found if bool(one.fault.kinds) == yes] for yes in (True, False))
+    right = share(sum(one.right for one in ill), len(ill))
+    accused = share(sum(not one.right for one in well), len(well))
+    return f"{which}: {len(ill)} trainings with a fault, right {right}; {len(well)} healthy ones, accused {accused}"
+
+
+def confusion(found: Sequence[Judged]) -> tuple[np.ndarray, list[str]]:
+    """Counts [deserved, said first], and the kinds; what may be called by several names is counted by what it got."""
+    kinds = sorted({kind for one in found for kind in (*one.fault.kinds[:1], one.first)} - {WELL}) + [WELL]
+    counts = np.zeros((len(kinds), len(kinds)), int)
+    for one in found:
+        deserved = one.first if one.right else (one.fault.kinds or (WELL,))[0]
+        counts[kinds.index(deserved), kinds.index(one.first)] += 1
+    return counts, kinds
+
+
+def everything(given: Any) -> list[Judged]:
+    """All trainings that are asked for, two programs at a time, since it is the compiler that takes the time."""
+    chosen = (*DATA, HEALTHY[0]) if given.quick else tuple(fault for part in given.part for fault in PARTS[part])
+    splits = SPLITS[1:3] if given.quick else SPLITS
+    work = [
+        (fault, TASK[name], splits)
+        for fault in chosen
+        for name in fault.tasks
+        if given.only in fault.name and not (given.quick and name != "iris")
+    ]
+    found = []
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for done, some in enumerate(pool.map(lambda one: judged(*one), work), 1):
+            found += some
+            print(f"\r{done} of {len(work)}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return found
+
+
+def main():
+    given = arguments(
+        __doc__,
+        out=None,
+        quick="faults in data alone, on iris, two splits",
+        part={"nargs": "+", "choices": list(PARTS), "default": list(PARTS), "help": "default: all"},
+        only={"default": "", "help": "the faults whose name contains this"},
+    )
+    jax.config.update("jax_disable_most_optimizations", True)  # hundreds of programs, each for a second of work
+    found = everything(given)
+    aside = [one for one in found if one.split in ASIDE]
+    print(overall([one for one in found if one.split not in ASIDE], "splits 0 and 1, by which thresholds were chosen"))
+    print(overall(aside, "splits 2 and 3, set aside"))
+    print(f"\nset aside, by fault:\n{by_fault(aside)}\n\nset aside, by verdict:\n{by_rule(aside)}")
+    if given.out:
+        counts, kinds = confusion(aside)
+        save(given.out, "verdicts", figures.confusion(counts, kinds), counts=counts, kinds=np.array(kinds))
+
+
+if __name__ == "__main__":
+    main()
