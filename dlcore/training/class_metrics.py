@@ -38,12 +38,11 @@ def tally(name: str, outputs: Array, y: Array, weights: Array) -> Tally:
         predicted, true = (of_class(a, c) for a in numbers)
     dtype = at_least_f32(outputs.dtype)
 
-    def total(marks):  # of every example first: its pixels are counted without rounding
-        by_example = jnp.sum(marks, tuple(range(1, marks.ndim - 1)), dtype=dtype)
-        return jnp.sum(weights.astype(dtype)[:, None] * by_example, 0)
-
-    named = jnp.full(true.shape[-1:], several)
-    return Tally(total(predicted & true), total(predicted), total(true), named)
+    marks = jnp.stack([predicted & true, predicted, true], 1)  # [n, 3, ..., c]
+    # of every example first: its pixels are counted without rounding
+    by_example = jnp.sum(marks, tuple(range(2, marks.ndim - 1)), dtype=dtype)
+    sums = jnp.sum(weights.astype(dtype)[:, None, None] * by_example, 0)
+    return Tally(sums[0], sums[1], sums[2], jnp.full(sums.shape[-1:], several))
 
 
 def _whole(parts: Tally) -> Tally:
