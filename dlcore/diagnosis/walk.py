@@ -1,6 +1,7 @@
 """Through a network part by part: what every part gives, what comes back to it, and how its units stand."""
 
-from typing import Any, NamedTuple
+import dataclasses
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -85,7 +86,7 @@ def layers_at(setup: Setup, params: PyTree, model_state: PyTree, x: Array, y: Ar
     parts = parts_of(setup.model)
 
     def loss_of(taps, params):
-        tapped: Any = _Tapped(parts, taps)
+        tapped = dataclasses.replace(setup, model=cast(Any, _Tapped(parts, taps)), compute_dtype=None)
         outputs, steps = outputs_of(tapped, params, model_state, x, key=key, train=True)
         return jnp.mean(per_example("loss", setup.loss, outputs, y)), steps
 
