@@ -136,7 +136,11 @@ MODELS = (
         Planted("dropout in evaluation", "noise in evaluation", model(hidden(relu, Always(Dropout(0.3))))),
         Planted("batch norm by the batch", "batch statistics in evaluation", model(hidden(Always(BatchNorm()), relu))),
         Planted("no averages", "batch norm never averaged", model(hidden(BatchNorm(momentum=1.0), relu))),
-        Planted("slow averages", "batch norm's averages are off", model(hidden(BatchNorm(momentum=0.9999), relu))),
+        Planted(
+            "slow averages",
+            "batch norm's averages are off",
+            model(hidden(BatchNorm(momentum=0.9999), relu, bias_init=constant(3.0))),
+        ),
         Planted("a layer frozen", "frozen layer", swap(optimizer=frozen)),
         Planted("gradient stopped", "no gradient reaches a layer", model(hidden(relu, jax.lax.stop_gradient))),
         Planted("biases of -50", "dead units", model(hidden(relu, bias_init=constant(-50.0)))),

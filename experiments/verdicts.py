@@ -146,17 +146,16 @@ def everything(given: Any) -> list[Judged]:
     """All trainings that are asked for, two programs at a time, since it is the compiler that takes the time."""
     chosen = (*DATA, HEALTHY[0]) if given.quick else tuple(fault for part in given.part for fault in PARTS[part])
     splits = SPLITS[1:3] if given.quick else SPLITS
-    work = [
-        (fault, TASK[name], splits)
-        for fault in chosen
-        for name in fault.tasks
-        if given.only in fault.name and not (given.quick and name != "iris")
-    ]
     found = []
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for done, some in enumerate(pool.map(lambda one: judged(*one), work), 1):
-            found += some
-            print(f"\r{done} of {len(work)}", end="", file=sys.stderr, flush=True)
+    for name, task in TASK.items():
+        work = [fault for fault in chosen if name in fault.tasks and given.only in fault.name]
+        if given.quick and name != "iris":
+            continue
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for done, some in enumerate(pool.map(lambda fault, task=task: judged(fault, task, splits), work), 1):
+                found += some
+                print(f"\r{name}: {done} of {len(work)}  ", end="", file=sys.stderr, flush=True)
+        jax.clear_caches()  # the programs of all data sets together are more than a process may map
     print(file=sys.stderr)
     return found
 

@@ -1,6 +1,7 @@
 """``probe``: a training, fresh or finished, in numbers: its loss, its outputs, its layers before and after."""
 
 import functools
+import math
 from typing import Any
 
 import jax
@@ -111,7 +112,7 @@ def _measure(setup, learner, inputs, key, history, epoch, train, validation):
 
 
 def _error(losses):
-    return jnp.std(losses) / np.sqrt(losses.shape[0])
+    return jnp.std(losses) / math.sqrt(losses.shape[0])
 
 
 def _distances(new: list[Any], old: list[Any]) -> Array:
