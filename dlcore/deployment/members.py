@@ -46,6 +46,9 @@ def judge_members(run: Run, examples: Any) -> Committee:
     if run.members is None or sound.sum() < 2:
         got = "a single training" if run.members is None else f"{sound.sum()}"
         raise ValueError(needed("judge_members", "two sound members or more", got, "train_ensemble, or study.winner"))
+    if len(x) != len(y) or not len(x):
+        got = f"{len(x)} examples and {len(y)} labels"
+        raise ValueError(needed("judge_members", "as many labels as examples, and at least one", got))
     said, loss = outputs(run, x)[sound], run.setup.loss
 
     def lost(some):

@@ -59,7 +59,11 @@ def test_a_diverged_member_has_no_vote():
     assert_allclose(found.by_size, expected.by_size)
 
 
-def test_what_has_no_members():
+def test_what_has_no_members_or_examples():
+    run, (x, y) = train_ensemble(setup(2), prepared(), KEY, members=2), prepared().validation
+    for some in ((x[:0], y[:0]), (x, y[1:])):
+        with pytest.raises(ValueError, match="as many labels as examples"):
+            judge_members(run, some)
     with pytest.raises(ValueError, match="got a single training"):
         judge_members(fit(setup(2), prepared(), KEY), prepared().validation)
     with pytest.raises(ValueError, match="got 1"):
