@@ -44,7 +44,7 @@ def test_the_simplest_within_one_standard_error_is_chosen(sweeps, wanted):
 def test_the_finer_sweep_is_around_the_best_of_the_coarse_one(monkeypatch):
     asked = {}
 
-    def search(name, number, setup, axes, seeds, task):
+    def search(name, number, setup, axes, seeds, task, folder):
         asked[name] = axes
         return swept(name, [5.0, 1.0, 3.0, 4.0, 2.0])  # of the rates 1e-3, 2e-3, and so on
 
