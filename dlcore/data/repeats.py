@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from dlcore.data.examples import as_rows
+
 _ROUNDING = 1e-5  # distances below it are those of copies
 
 
@@ -38,7 +40,7 @@ def near_duplicates(a: Any, b: Any, share: float = 0.1) -> tuple[np.ndarray, flo
     Near is a distance below ``share`` of the median distance of a row of ``a`` from its nearest other one, in standard
     deviations of the columns of ``a``; copies are near too. Each row is compared with all others: n m numbers.
     """
-    a, b = (np.reshape(np.asarray(x, np.float64), (len(x), -1)) for x in (a, b))
+    a, b = (as_rows(np.asarray(x, np.float64)) for x in (a, b))
     deviation = a.std(axis=0)
     a, b = (x / np.where(deviation > 0, deviation, 1) for x in (a, b))
     within = _squares(a, a)

@@ -11,7 +11,7 @@ from dlcore.numerics.errors import check_count, needed
 from dlcore.numerics.formats import Array
 from dlcore.training import Setup, arrays
 from dlcore.training.checks import check_key
-from dlcore.tuning.known import Resting, Row, Rows, Stream, together
+from dlcore.tuning.known import Resting, Row, Rows, Stream, at_epochs, together
 from dlcore.tuning.rows import Chunk, groups_of, run
 from dlcore.tuning.spaces import setups_of
 
@@ -113,8 +113,7 @@ def _ladder(sizes: tuple[int, ...], rows: Rows, seeds: int) -> DataLadder:
     best = np.where(rows.diverged, -1, rows.best_epoch)
 
     def at_best(curves):
-        values = np.take_along_axis(np.asarray(curves), np.maximum(best, 0)[:, None], -1)[:, 0]
-        return np.where(best < 0, np.nan, values).reshape(-1, seeds)
+        return at_epochs(curves, best).reshape(-1, seeds)
 
     history = rows.history
     names = ("train_loss", "validation_loss", "train_metrics", "validation_metrics")

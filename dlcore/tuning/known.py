@@ -69,9 +69,7 @@ class Rows(NamedTuple):
 
     def at_epoch(self, curves: Array) -> np.ndarray:
         """``curves`` of every row, epochs last, at ``epoch``; NaN for a row without one."""
-        epoch = self.epoch
-        values = np.take_along_axis(np.asarray(curves), np.maximum(epoch, 0)[..., None], -1)[..., 0]
-        return np.where(epoch < 0, np.nan, values)
+        return at_epochs(curves, self.epoch)
 
 
 def judged(rows: Rows, by: Criterion) -> Rows:
@@ -83,6 +81,12 @@ def judged(rows: Rows, by: Criterion) -> Rows:
     own = np.take_along_axis(costs, np.maximum(best, 0), -1)
     history = history._replace(validation_loss=costs)
     return rows._replace(history=history, validation_loss=np.where(best < 0, np.inf, own)[..., 0])
+
+
+def at_epochs(curves: Array, epoch: np.ndarray) -> np.ndarray:
+    """``curves`` [..., epochs] at ``epoch`` [...]; NaN where that is -1."""
+    values = np.take_along_axis(np.asarray(curves), np.maximum(epoch, 0)[..., None], -1)[..., 0]
+    return np.where(epoch < 0, np.nan, values)
 
 
 def together(rows: Sequence[Rows]) -> Rows:

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -17,7 +16,6 @@ from dlcore.training.checks import check_key
 from dlcore.training.metrics import Metric
 from dlcore.tuning.folder import StudyFolder, alike
 from dlcore.tuning.halving import Halving, Hyperband
-from dlcore.tuning.known import Resting, Row
 from dlcore.tuning.search import Asked, Found, How, SweepProgress, search
 from dlcore.tuning.spaces import Assignment, Space, setups_of
 from dlcore.tuning.study import Study
@@ -75,7 +73,7 @@ def sweep(
     asked = Asked(setup, tuple(space), data, key, seeds, halving, keep)
     setups = _setups(asked)
     how = How(tuple(devices or jax.devices()), width, watch)
-    return _answered(asked, setups, {}, how) if folder is None else _kept(folder, asked, setups, how)
+    return _answered(asked, setups, {}, how) if folder is None else _kept(folder, asked, setups, how, {})
 
 
 def resume(
@@ -92,7 +90,7 @@ def resume(
     outside dlcore are read where their packages are ``trusted``. Raises ValueError where there is no whole study.
     """
     asked = StudyFolder.asked(folder, trusted)
-    return _kept(folder, asked, _setups(asked), How(tuple(devices or jax.devices()), width, watch))
+    return _kept(folder, asked, _setups(asked), How(tuple(devices or jax.devices()), width, watch), {})
 
 
 def extend(
@@ -132,7 +130,7 @@ def extend(
     return _kept(folder, asked, _setups(asked), how, study.found)
 
 
-def _kept(folder, asked, setups, how, before: Mapping[Row, dict[int, Resting]] = MappingProxyType({})):
+def _kept(folder, asked, setups, how, before: Found):
     """The study, with what the folder has, to which comes what was found ``before``."""
     with StudyFolder(folder, asked) as kept:
         for rows in alike(before, but=kept.found):
