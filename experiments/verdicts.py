@@ -73,7 +73,7 @@ def judged(fault: Planted, task: Task, splits: Sequence[int]) -> list[Judged]:
         history, first = jax.device_get((run.history, run.state.first_nonfinite))
         for i in range(MEMBERS):
             curves = Curves.of(jax.tree.map(lambda a, i=i: a[i], history), int(first[i]))
-            verdicts = verdicts_of(measured.member(i), curves, looked)
+            verdicts = verdicts_of([measured.members[i]], curves, looked)
             found.append(Judged(fault, task.name, split, accusing(verdicts)))
     return found
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dlcore.console.numbers import metric, percent, short, with_error
 from dlcore.console.progress import duration
-from dlcore.diagnosis import Verdict
-from dlcore.runs import DataRecord, Records, SanityRecord, SweepRecord, TestRecord, read
+from dlcore.runs import DataRecord, Records, SanityRecord, SweepRecord, TestRecord, VerdictRecord, read
 
 _WIDTH = 80
 
@@ -43,7 +42,7 @@ def _rows(records: Records) -> Iterator[tuple[str, str]]:
     if t:
         yield "epochs", f"{t.epochs}{f', best {t.best_epoch}' if t.best_epoch else ''} ({t.ending})"
     if records.verdict:
-        yield from _verdict_rows(records.verdict.verdict)
+        yield from _verdict_rows(records.verdict)
     if records.test:
         yield from _test_rows(records.test)
     if records.status.failure:
@@ -76,8 +75,9 @@ def _choice_rows(sweep: SweepRecord, best: int) -> Iterator[tuple[str, str]]:
     yield str(sweep.by), with_error(sweep.study.mean[best], sweep.study.standard_error[best])
 
 
-def _verdict_rows(verdict: Verdict) -> Iterator[tuple[str, str]]:
-    yield "verdict", verdict.kind
+def _verdict_rows(found: VerdictRecord) -> Iterator[tuple[str, str]]:
+    verdict = found.verdict
+    yield "verdict", "; ".join(one.kind for one in found.all)
     for name, lines in (("evidence", verdict.evidence), ("try next", verdict.try_next)):
         if lines:
             yield f"  {name}", lines[0]

@@ -30,15 +30,26 @@ class Standardization:
 
     def __call__(self, x: Any) -> Array:
         """x [n, ...] to [n, ...], in the dtype of x."""
+        x, mean, std = self._beside(x)
+        return self._known((x - mean) / std, x)
+
+    def inverse(self, z: Any) -> Array:
+        """z [n, ...] back to x [n, ...], to rounding."""
+        z, mean, std = self._beside(z)
+        return self._known(z * std + mean, z)
+
+    def _beside(self, x):
+        """x as an array, with mean and deviation in its shape and type."""
         x = jnp.asarray(x)
-        mean, std = (
-            jnp.broadcast_to(a, x.shape) for a in in_dtype_of(x, jnp.asarray(self.mean), jnp.asarray(self.std))
-        )
-        z = (x - mean) / std
+        both = in_dtype_of(x, jnp.asarray(self.mean), jnp.asarray(self.std))
+        return x, *(jnp.broadcast_to(a, x.shape) for a in both)
+
+    def _known(self, values, beside):
+        """``values`` with 0 for what is missing, as the inputs ``beside`` say."""
         if self.missing is None:
-            return z
+            return values
         flags = jnp.asarray(self.missing)
-        return jnp.where(jnp.broadcast_to(flags < 0, x.shape) | (x[..., flags] == 0), z, 0)
+        return jnp.where(jnp.broadcast_to(flags < 0, values.shape) | (beside[..., flags] == 0), values, 0)
 
 
 def fold_numbers(y: Any, k: int, seed: int = 0, groups: Any = None) -> np.ndarray:

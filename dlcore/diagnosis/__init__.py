@@ -1,12 +1,16 @@
 """Diagnosis: arrays in, verdicts out."""
 
+from dlcore.diagnosis.budget import BUDGET_RULES, ErrorBudget, Estimate, error_rate, judge_budget, mean_error
 from dlcore.diagnosis.confidence import Calibration, calibration
+from dlcore.diagnosis.label_noise import LabelNoise, label_noise
+from dlcore.diagnosis.neighbors import CHANGE_RULES, judge_changes
 from dlcore.diagnosis.parts import Parts, look_at
 from dlcore.diagnosis.probes import Probe, probe
 from dlcore.diagnosis.rules import RULES, diagnose
 from dlcore.diagnosis.sanity import initial_loss, overfit
 from dlcore.diagnosis.signatures import PART_SIGNATURES, SIGNATURES, examine, verdicts_of
 from dlcore.diagnosis.signs import Curves, Gap, split_gap
+from dlcore.diagnosis.timing import TIMING_RULES, Timing, judge_timing, time_a_step
 from dlcore.diagnosis.verdicts import (
     Verdict,
     VerdictRule,
@@ -19,29 +23,43 @@ from dlcore.diagnosis.verdicts import (
 )
 
 __all__ = [
+    "BUDGET_RULES",
+    "CHANGE_RULES",
     "PART_SIGNATURES",
     "RULES",
     "SIGNATURES",
+    "TIMING_RULES",
     "Calibration",
     "Curves",
+    "ErrorBudget",
+    "Estimate",
     "Gap",
+    "LabelNoise",
     "Parts",
     "Probe",
+    "Timing",
     "Verdict",
     "VerdictRule",
     "accuracy_error",
     "calibration",
     "diagnose",
+    "error_rate",
     "examine",
     "fano_bound",
     "initial_loss",
+    "judge_budget",
+    "judge_changes",
+    "judge_timing",
     "label_entropy",
+    "label_noise",
     "look_at",
+    "mean_error",
     "overfit",
     "probe",
     "softmax_floor",
     "softmax_twice_bound",
     "split_gap",
     "target_variance",
+    "time_a_step",
     "verdicts_of",
 ]

@@ -31,7 +31,7 @@ def calibration(probabilities: Any, y: Any, bins: int = 15) -> Calibration:
     $p_i$ have variance $p_i (1 - p_i)$, and $E|z| = \sigma \sqrt{2/\pi}$ gives ``chance``. Raises ValueError for
     other shapes, and where rows are no probabilities.
     """
-    p, y = _checked(np.asarray(probabilities, np.float64), np.asarray(y))
+    p, y = checked("calibration", probabilities, y)
     confidence, hit = p.max(1), (p.argmax(1) == y).astype(float)
     n, order = len(y), np.argsort(confidence, kind="stable")
     parts = [part for part in np.array_split(order, min(bins, n)) if len(part)]
@@ -44,15 +44,16 @@ def calibration(probabilities: Any, y: Any, bins: int = 15) -> Calibration:
     return Calibration(sure, right, count, error, spread, float(np.sqrt(2 / np.pi) * doubt.sum() / n))
 
 
-def _checked(p, y):
-    """Probabilities [n, c] and class numbers [n]."""
+def checked(who: str, probabilities: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities [n, c] and class numbers [n]; raises ValueError, in the name of ``who``, for anything else."""
+    p, y = np.asarray(probabilities, np.float64), np.asarray(y)
     p = np.stack([1 - p, p], 1) if p.ndim == 1 else p
     if p.ndim != 2 or y.shape != p.shape[:1] or not len(y):
         got = f"{list(p.shape)}, {list(y.shape)}"
-        raise ValueError(needed("calibration", "probabilities [n, c] and labels [n]", got))
+        raise ValueError(needed(who, "probabilities [n, c] and labels [n]", got))
     if not np.issubdtype(y.dtype, np.integer) or y.min() < 0 or y.max() >= p.shape[1]:
         got = f"{y.dtype} {y.min()} to {y.max()}"
-        raise ValueError(needed("calibration: y", f"class numbers 0 to {p.shape[1] - 1}", got))
+        raise ValueError(needed(f"{who}: y", f"class numbers 0 to {p.shape[1] - 1}", got))
     if not (p.min() >= 0 and np.allclose(p.sum(1), 1, atol=1e-3)):
-        raise ValueError(needed("calibration", "rows of probabilities", "others", "activations.softmax(outputs)"))
+        raise ValueError(needed(who, "rows of probabilities", "others", "activations.softmax(outputs)"))
     return p, y

@@ -54,9 +54,11 @@ class Probe:
     weighted: tuple[bool, ...] = static()
     stateful: tuple[bool, ...] = static()
 
-    def member(self, i: int) -> "Probe":
-        """The probe of one of several members."""
-        return jax.tree.map(lambda a: a[i], self)
+    @property
+    def members(self) -> "list[Probe]":
+        """That of every member; of a single training itself."""
+        shape = np.shape(self.epochs)
+        return [jax.tree.map(lambda a, i=i: a[i], self) for i in range(shape[0])] if shape else [self]
 
 
 def probe(run: Run, data: Any) -> Probe:

@@ -38,7 +38,7 @@ def diagnose(
     is not given again. Raises ValueError for curves of different lengths.
     """
     seen = Case(as_arrays(curves), baseline, classes, n_validation, majority, initial, validation_error)
-    return next(following(RULES, seen, done))
+    return next(following(RULES, seen, done=done))
 
 
 RULES = (

@@ -4,7 +4,7 @@
 comes of them, so that the first is the one to mend first.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import jax
@@ -16,34 +16,42 @@ from dlcore.diagnosis.probes import Probe, probe
 from dlcore.diagnosis.rules import diagnose
 from dlcore.diagnosis.signs import Curves
 from dlcore.diagnosis.verdicts import BAD, WARNING, Verdict, VerdictRule, following
-from dlcore.numerics.errors import needed
 from dlcore.training import Run
 
 
-def examine(run: Run, data: Any, *, done: Collection[str] = ()) -> list[Verdict]:
+def examine(run: Run, data: Any, *, n_validation: int | None = None, done: Collection[str] = ()) -> list[Verdict]:
     """All verdicts on ``run``, trained on ``data`` as ``fit`` takes them: the first is the one to mend first.
 
-    A run of no epoch has no curves. Raises ValueError for a run of several members, of which ``probe`` and
-    ``verdicts_of`` judge each.
+    Of several members what is seen in most of them is told, and the curves are their mean; where some diverged, those
+    that are sound speak. ``n_validation`` examples, all of the folds, made the validation loss; None is the validation
+    part. A run of no epoch has no curves.
     """
-    if run.members is not None:
-        got = f"{run.members} members"
-        raise ValueError(needed("examine", "a single training", got, "verdicts_of(probe(run, data).member(i), ...)"))
-    measured, history, first = jax.device_get((probe(run, data), run.history, run.state.first_nonfinite))
-    return verdicts_of(measured, Curves.of(history, int(first)), look_at(data, run.setup.batch_size), done=done)
+    measured, diverged = jax.device_get((probe(run, data), np.asarray(run.state.diverged)))
+    curves = Curves.of(jax.device_get(run.mean_history), int(np.min(run.state.first_nonfinite)))
+    sound = [one for one, lost in zip(measured.members, np.atleast_1d(diverged), strict=True) if not lost]
+    looked = look_at(data, run.setup.batch_size)
+    return verdicts_of(sound or measured.members, curves, looked, n_validation=n_validation, done=done)
 
 
-def verdicts_of(measured: Probe, curves: Curves, looked: Parts, *, done: Collection[str] = ()) -> list[Verdict]:
-    """The verdicts on what ``probe`` measured of one training and ``look_at`` of its data, at last that on its curves.
+def verdicts_of(
+    measured: Sequence[Probe],
+    curves: Curves,
+    looked: Parts,
+    *,
+    n_validation: int | None = None,
+    done: Collection[str] = (),
+) -> list[Verdict]:
+    """The verdicts on what ``probe`` measured of trainings and ``look_at`` of their data, at last that on their curves.
 
-    That one alone may be good. ``done``: advice that was followed, which is not given again.
+    That one alone may be good. The other arguments are those of ``examine``.
     """
-    found = [*following(PART_SIGNATURES, looked, done), *following(SIGNATURES, measured, done)]
+    found = [*following(PART_SIGNATURES, looked, done=done), *following(SIGNATURES, *measured, done=done)]
     kinds = {verdict.kind for verdict in found}
-    return [*found, *(verdict for verdict in _of_curves(measured, curves, looked, done) if verdict.kind not in kinds)]
+    said = _of_curves(measured[0], curves, n_validation or looked.n_validation, done)
+    return [*found, *(verdict for verdict in said if verdict.kind not in kinds)]
 
 
-def _of_curves(p, curves, looked, done):
+def _of_curves(p, curves, n_validation, done):
     if not p.epochs > 0:
         return
     known = np.asarray(p.constant, float)
@@ -52,7 +60,7 @@ def _of_curves(p, curves, looked, done):
     yield diagnose(
         curves,
         float(constant) if np.isfinite(constant) and constant > 0 else None,
-        n_validation=looked.n_validation,
+        n_validation=n_validation,
         majority=None if counts is None else float(counts.max() / counts.sum()),
         initial=float(p.initial),
         validation_error=float(p.validation_error),

@@ -30,13 +30,17 @@ class VerdictRule(NamedTuple):
     try_next: tuple[str, ...]
 
 
-def following(rules: Iterable[VerdictRule], seen: Any, done: Collection[str] = ()) -> Iterator[Verdict]:
-    """The verdicts of all ``rules`` whose sign is there in what is ``seen``, without advice that was ``done``."""
+def following(rules: Iterable[VerdictRule], *seen: Any, done: Collection[str] = ()) -> Iterator[Verdict]:
+    """The verdicts of all ``rules`` whose sign is there in most of what is ``seen``, without advice that was ``done``.
+
+    The evidence is that of the first in which it is, with in how many of several.
+    """
     for rule in rules:
-        evidence = rule.sign(seen)
-        if evidence is not None:
+        found = [evidence for evidence in map(rule.sign, seen) if evidence is not None]
+        if 2 * len(found) > len(seen):
+            share = (f"so in {len(found)} of {len(seen)} members",) * (len(seen) > 1)
             advice = tuple(advice for advice in rule.try_next if advice not in done)
-            yield Verdict(rule.kind, evidence, rule.reason, advice, rule.severity)
+            yield Verdict(rule.kind, (*found[0], *share), rule.reason, advice, rule.severity)
 
 
 def softmax_floor(c: int) -> float:

@@ -9,6 +9,7 @@ from dlcore.figures.curves import (
     size_curves,
     step_curves,
 )
+from dlcore.figures.explanations import change_gains, error_parts, time_parts
 from dlcore.figures.outcomes import (
     class_balance,
     confusion,
@@ -24,10 +25,12 @@ from dlcore.figures.sweeps import lay_out, sweep_curves, sweep_histories, sweep_
 __all__ = [
     "apart",
     "canvas",
+    "change_gains",
     "class_balance",
     "compared_curves",
     "confusion",
     "distributions",
+    "error_parts",
     "image_grid",
     "label_ends",
     "ladder",
@@ -43,5 +46,6 @@ __all__ = [
     "sweep_curves",
     "sweep_histories",
     "sweep_map",
+    "time_parts",
     "wrong_predictions",
 ]

@@ -8,13 +8,21 @@ from dlcore.deployment import TrainedModel
 from dlcore.recipe.filling import ask, begin, fill
 from dlcore.recipe.options import Recipe, check
 from dlcore.recipe.setups import judged_by, setup_of, weighted
-from dlcore.recipe.steps import look, sanity, test, train, tune
+from dlcore.recipe.steps import budget, look, neighbors, sanity, test, timing, train, tune
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Source, Task, prepare
-from dlcore.runs import RunFolder, SanityRecord, SetupRecord, SweepRecord, TestRecord
+from dlcore.runs import (
+    ChangesRecord,
+    RunFolder,
+    SanityRecord,
+    SetupRecord,
+    SweepRecord,
+    TestRecord,
+    TimingRecord,
+)
 from dlcore.training import Setup
 from dlcore.tree.saved import to_config
-from dlcore.tuning import Study
+from dlcore.tuning import HeldOut, Study, held_out
 
 SWEEPS = "sweeps"  # what the sweeps keep on the way, until the choice is trained
 
@@ -39,11 +47,17 @@ def _cook(recipe: Recipe, source: Source, folder: RunFolder) -> None:
     setup = weighted(judged_by(setup_of(recipe, task.dataset), recipe.by), recipe.class_weights, task.counts)
     begin(folder, "sanity")
     folder.keep(SanityRecord.find(folder.path) or sanity.rehearse(setup, task))
+    begin(folder, "timing")
+    folder.keep(TimingRecord.find(folder.path) or timing.measure(setup, task))
     choice = _tune(recipe, setup, task, folder)
     begin(folder, "training")
-    model = _train(choice, task, folder)
+    model, held = _train(choice, task, folder)
+    begin(folder, "neighbors")
+    folder.keep(ChangesRecord.find(folder.path) or neighbors.try_changes(choice.setup, task, recipe.seeds))
     begin(folder, "test")
     folder.keep(TestRecord.find(folder.path) or test.evaluate(model, task))
+    begin(folder, "budget")
+    budget.draw_up(folder, task, choice.setup, held, recipe.ground_truth)
 
 
 def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> tune.Chosen:
@@ -60,11 +74,14 @@ def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> tune.C
     return choice
 
 
-def _train(choice: tune.Chosen, task: Task, folder: RunFolder) -> TrainedModel:
-    """Train the choice, keep the curves and their verdict, the model, and the study, which can be gone on with."""
+def _train(choice: tune.Chosen, task: Task, folder: RunFolder) -> tuple[TrainedModel, HeldOut]:
+    """Train the choice, keep the curves, the verdicts, the model, and the study, which can be gone on with.
+
+    With the model comes back what it said of the examples that it was validated on.
+    """
     began = time.perf_counter()
     chosen, whole = train.go_on(choice.study, choice.configuration, folder.path / "study")
     model = keep(chosen.run(0), task, folder, began, whole)
     if whole:
         shutil.rmtree(folder.path / SWEEPS, ignore_errors=True)
-    return model
+    return model, held_out(chosen, 0)

@@ -35,6 +35,8 @@ class Recipe:
     """Weights of the classes in the loss: balanced, as if every class had as many training examples."""
     by: str | None = None
     """What decides which setup and epoch are the best instead of the validation loss: a metric, such as F1."""
+    ground_truth: float | None = None
+    """The error rate that nobody can better, such as people's; default: estimated from labels that look wrong."""
     seed: int = 0
     """Of the split and of all trainings."""
 
@@ -59,9 +61,16 @@ def check(recipe: Recipe) -> None:
     rates = recipe.learning_rates
     _require("learning_rates", "positive numbers", rates, lambda v: 0 < v < math.inf, "1e-4 1e-3 1e-2")
     _require("weight_decays", "finite numbers", recipe.weight_decays, lambda v: v < math.inf, "0 1e-4")
+    check_ground_truth(recipe.ground_truth)
     for name in ("learning_rates", "weight_decays"):
         if not getattr(recipe, name):
             raise ValueError(needed(name, "at least one", "none", "1e-3"))
+
+
+def check_ground_truth(error: float | None) -> None:
+    """Raise ValueError unless it is a rate of errors, or not known."""
+    if error is not None:
+        _require("ground_truth", "a rate of errors from 0 to 1", error, lambda v: 0 <= v <= 1, "0.01")
 
 
 def _require(name: str, what: str, values: Any, holds: Any, hint: str = "") -> None:

@@ -11,16 +11,17 @@ from dlcore.console.progress import bar
 from dlcore.diagnosis.compilations import count_compilations
 from dlcore.numerics.errors import needed
 from dlcore.recipe.filling import ask, begin, fill
+from dlcore.recipe.options import check_ground_truth
 from dlcore.recipe.setups import space_of
 from dlcore.recipe.single import named, ready, refusing
-from dlcore.recipe.steps import look, test
+from dlcore.recipe.steps import budget, look, test
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Source, Task
 from dlcore.runs import RunFolder, SetupRecord, SweepRecord
 from dlcore.training import Setup, arrays
 from dlcore.tree.fields import is_code
 from dlcore.tree.saved import public_name
-from dlcore.tuning import Halving, Study, sweep
+from dlcore.tuning import Halving, Study, held_out, sweep
 from dlcore.tuning.spaces import Space, setups_of
 
 
@@ -48,6 +49,8 @@ class Search:
     """What decides instead of the validation loss: a metric, such as F1, AUC, R2 or accuracy."""
     halving: bool = False
     """Let bad configurations leave early, by successive halving."""
+    ground_truth: float | None = None
+    """The error rate that nobody can better, such as people's; default: estimated from labels that look wrong."""
     seed: int = 0
     """Of the split, the sample and the trainings."""
     test: bool = False
@@ -62,6 +65,7 @@ def run(search: Search, source: Source, out: Path, again: bool = False) -> Path:
     for field, least in {"n": 1, "seeds": 1, "folds": 0}.items():
         if getattr(search, field) < least:
             raise ValueError(needed(field, f"at least {least}", getattr(search, field)))
+    check_ground_truth(search.ground_truth)
     if not search.grid and not search.sample:
         hint = "--grid optimizer.learning_rate=1e-3,1e-2"
         raise ValueError(needed("sweep", "something to vary, --grid or --sample", "neither", hint))
@@ -88,6 +92,7 @@ def _run(search: Search, source: Source, folder: RunFolder) -> None:
     if search.test:
         begin(folder, "test")
         folder.keep(test.evaluate(model, task))
+    budget.draw_up(folder, task, study.best_setup, held_out(study), search.ground_truth)
 
 
 def _sweep(search: Search, setup: Setup, space: Space, task: Task, folder: RunFolder) -> tuple[SweepRecord, Study]:

@@ -15,8 +15,9 @@ from dlcore import data
 from dlcore.console.progress import bar
 from dlcore.numerics.errors import needed
 from dlcore.recipe.filling import ask, begin, fill
+from dlcore.recipe.options import check_ground_truth
 from dlcore.recipe.setups import judged_by, setup_from, weighted, with_values
-from dlcore.recipe.steps import look, test
+from dlcore.recipe.steps import budget, look, test
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Source, Task, prepare
 from dlcore.runs import RunFolder, SetupRecord, one_line
@@ -38,6 +39,8 @@ class Training:
     """Weights of the classes in the loss: balanced, as if every class had as many training examples."""
     by: str | None = None
     """What decides which epoch is the best, and when to stop, instead of the validation loss: a metric, such as F1."""
+    ground_truth: float | None = None
+    """The error rate that nobody can better, such as people's; default: estimated from labels that look wrong."""
     seed: int = 0
     """Of the split and of the training."""
     test: bool = False
@@ -56,6 +59,7 @@ def run(training: Training, source: Source, out: Path, again: bool = False) -> P
 
 def _run(training: Training, source: Source, folder: RunFolder) -> None:
     """All steps, each with its record."""
+    check_ground_truth(training.ground_truth)
     begin(folder, "data")
     task, setup = ready(training, source.load())
     ask("fit", training, source, task, folder)
@@ -70,6 +74,8 @@ def _run(training: Training, source: Source, folder: RunFolder) -> None:
     if training.test:
         begin(folder, "test")
         folder.keep(test.evaluate(model, task))
+    held = budget.held_out_by(trained, task.split)
+    budget.draw_up(folder, task, setup, held, training.ground_truth)
 
 
 def ready(training: Any, dataset: data.Dataset, folds: int = 1) -> tuple[Task, Setup]:

@@ -9,6 +9,8 @@ import jax
 import numpy as np
 
 from dlcore import data, diagnosis
+from dlcore.console.numbers import short
+from dlcore.data.examples import as_rows
 from dlcore.numerics.errors import needed
 
 FEW, FOLDS = 1000, 5  # below so many examples, so many folds
@@ -66,6 +68,20 @@ class Task:
         """The loss of the best constant prediction on the training set."""
         y = self.split.train.y
         return diagnosis.label_entropy(y) if self.classes else diagnosis.target_variance(y)
+
+    def as_read(self, x: np.ndarray) -> tuple[np.ndarray | None, tuple[dict[str, str], ...]]:
+        """Inputs x [n, ...] as they were read: images [n, h w c], or the cells of a table by their columns."""
+        cells = self.inputs.inverse(as_rows(x))
+        if self.dataset.image_shape:
+            return cells, ()
+        columns = self.inputs.columns
+        return None, tuple({c.name: _cell(v, c) for c, v in zip(columns, row, strict=True)} for row in cells)
+
+
+def _cell(value: float, column: data.Number | data.Category) -> str:
+    if isinstance(column, data.Number):
+        return short(float(value), 3)
+    return column.words[int(value)] if column.words else ""
 
 
 def prepare(dataset: data.Dataset, batch_size: int | None, seed: int, folds: int = 1) -> Task:

@@ -6,7 +6,18 @@ from typing import Any, NamedTuple
 
 from dlcore import figures
 from dlcore.data import Examples
-from dlcore.runs import DataRecord, Records, SanityRecord, SweepRecord, TestRecord, TrainingRecord
+from dlcore.runs import (
+    BudgetRecord,
+    ChangesRecord,
+    DataRecord,
+    Mistakes,
+    Records,
+    SanityRecord,
+    SweepRecord,
+    TestRecord,
+    TimingRecord,
+    TrainingRecord,
+)
 
 
 class Drawing(NamedTuple):
@@ -31,12 +42,18 @@ def drawings(records: Records) -> Iterator[Drawing]:
         )
     if records.sanity and records.sanity.rungs:
         yield _ladder(records.sanity)
+    if records.timing:
+        yield _time(records.timing)
     for sweep in records.sweeps:
         yield from _sweep(sweep)
     if records.training and records.training.epochs:
         yield from _training(records.training)
+    if records.changes:
+        yield _changes(records.changes)
     if records.test:
         yield from _test(records.test, records.data)
+    if records.budget:
+        yield from _budget(records.budget, records.data)
 
 
 def _balance(data: DataRecord) -> Drawing:
@@ -84,6 +101,35 @@ def _training(training: TrainingRecord) -> Iterator[Drawing]:
     yield Drawing("steps", "training", caption, partial(figures.step_curves, history))
 
 
+def _time(record: TimingRecord) -> Drawing:
+    t = record.timing
+    draw = partial(figures.time_parts, {part: getattr(t, part) for part in ("data", "forward", "backward", "update")})
+    return Drawing("time", "timing", "Where the time of an iteration goes, inside the compiled loop.", draw)
+
+
+def _changes(record: ChangesRecord) -> Drawing:
+    draw = partial(figures.change_gains, record.names[1:], record.gain[1:], record.gain_error[1:], str(record.by))
+    caption = "What each change gained, seed by seed: right of the line it does better. Gray: chance alone could be it."
+    return Drawing("changes", "changes", caption, draw)
+
+
+def _budget(record: BudgetRecord, data: DataRecord | None) -> Iterator[Drawing]:
+    b = record.budget
+    parts = {"ground truth": b.ground_truth, "training": b.train, "validation": b.validation, "test": b.test}
+    told = {name: error for name, error in parts.items() if error is not None}
+    values, errors = zip(*told.values(), strict=True)
+    draw = partial(figures.error_parts, list(told), values, errors, b.constant)
+    yield Drawing("budget", "budget", f"Errors ({record.of}) with two standard errors.", draw)
+    if record.suspects and record.suspects.x is not None and data and data.image_shape:
+        yield _gallery("suspects", "budget", "Labels that look wrong, the surest first.", record.suspects, data)
+
+
+def _gallery(name: str, section: str, caption: str, found: Mistakes, data: DataRecord) -> Drawing:
+    named = data.named(found.y), data.named(found.prediction)
+    draw = partial(figures.wrong_predictions, found.x, *named, found.probability, data.image_shape or ())
+    return Drawing(name, section, caption, draw)
+
+
 def _test(test: TestRecord, data: DataRecord | None) -> Iterator[Drawing]:
     if test.confusion is not None:
         names = data.classes if data else [str(i) for i in range(len(test.confusion))]
@@ -91,9 +137,7 @@ def _test(test: TestRecord, data: DataRecord | None) -> Iterator[Drawing]:
         yield Drawing("confusion", "test", caption, partial(figures.confusion, test.confusion, names))
     found = test.mistakes
     if found and found.x is not None and len(found.y) and data and data.image_shape:
-        named = data.named(found.y), data.named(found.prediction)
-        draw = partial(figures.wrong_predictions, found.x, *named, found.probability, data.image_shape)
-        yield Drawing("wrong", "test", "Wrong predictions, the surest first, with their probability.", draw)
+        yield _gallery("wrong", "test", "Wrong predictions, the surest first, with their probability.", found, data)
     if test.values:
         name = data.target if data else ""
         draw = partial(figures.predictions, test.values.y, test.values.prediction, name)

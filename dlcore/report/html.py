@@ -11,7 +11,8 @@ from dlcore.console import interrupts
 from dlcore.console.numbers import when
 from dlcore.report.cards import cards
 from dlcore.report.drawing import Drawing, drawings
-from dlcore.report.sections import sections, verdict
+from dlcore.report.parts import verdict
+from dlcore.report.sections import sections
 from dlcore.runs import Records, one_line, read, replace_file
 
 _TEMPLATE = "report.html.jinja"

@@ -1,7 +1,7 @@
 """The report in words, in the order of the recipe's steps: facts, verdicts and tables of each section."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +20,10 @@ from dlcore.console.numbers import (
 )
 from dlcore.console.progress import duration
 from dlcore.data import Summary
-from dlcore.diagnosis import Verdict
+from dlcore.report import explanations
+from dlcore.report.parts import Finding, Section, Table, verdict
 from dlcore.runs import (
+    BudgetRecord,
     DataRecord,
     EnvironmentRecord,
     Mistakes,
@@ -41,60 +43,30 @@ _WORDS = 3  # of a column
 _CLASSES = 20  # whose names are listed
 
 
-class Table(NamedTuple):
-    """A table: the first ``left`` columns hold words, the others numbers, right-aligned."""
-
-    caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    left: int = 1
-    folded: bool = False
-
-
-class Finding(NamedTuple):
-    """A verdict, or something found in the data; ``tone`` is "good", "warning" or "bad"."""
-
-    tone: str
-    kind: str
-    reason: str
-    evidence: Sequence[str] = ()
-    advice: Sequence[str] = ()
-
-
-class Section(NamedTuple):
-    """One step of the recipe; ``key`` is what its figures are filed under."""
-
-    key: str
-    title: str
-    facts: Sequence[tuple[str, str]] = ()
-    findings: Sequence[Finding] = ()
-    tables: Sequence[Table] = ()
-    text: str = ""
-
-
 def sections(records: Records) -> Iterator[Section]:
     """The sections whose records are there."""
     if records.data:
         yield _data(records.data)
     if records.sanity:
         yield _sanity(records.sanity)
+    if records.timing:
+        yield explanations.timing(records.timing)
     for sweep in records.sweeps:
         yield _sweep(sweep)
     if records.training:
         yield _training(records.training)
     if records.verdict:
-        yield Section("verdict", "Verdict", findings=[verdict(records.verdict.verdict)])
+        yield Section("verdict", "Verdict", findings=[verdict(one) for one in records.verdict.all])
+    if records.changes:
+        yield explanations.changes(records.changes)
     if records.test:
         yield _test(records.test, records.data)
+    if records.budget:
+        yield _budget(records.budget, records.data)
     if records.environment:
         yield _environment(records.environment)
     if records.recipe or records.setup:
         yield _setup(records.recipe, records.setup)
-
-
-def verdict(found: Verdict) -> Finding:
-    """A verdict as a finding."""
-    return Finding(found.severity, found.kind, found.reason, found.evidence, found.try_next)
 
 
 def _data(data: DataRecord) -> Section:
@@ -125,7 +97,7 @@ def _summaries(summaries: Sequence[Summary]) -> Table:
         for s in summaries
     ]
     columns = ("column", "missing", "different", "lowest", "mean", "highest", "most frequent")
-    return _filled(Table(f"Columns in the training part: {len(rows)}", columns, rows, folded=True))
+    return Table(f"Columns in the training part: {len(rows)}", columns, rows, folded=True).filled()
 
 
 def _common(summary: Summary) -> str:
@@ -162,14 +134,8 @@ def _sanity(sanity: SanityRecord) -> Section:
     ]
     wrong = [r.verdict for r in sanity.rungs if r.verdict and r.verdict.severity != "good"]
     found = [verdict(v) for v in (sanity.verdict, *wrong) if v]
-    tables = [_filled(Table("", ("examples", "epochs", "loss", "accuracy", "verdict"), rows, left=0))] if rows else []
+    tables = [Table("", ("examples", "epochs", "loss", "accuracy", "verdict"), rows, left=0).filled()] if rows else []
     return Section("sanity", "Sanity", facts, found, tables)
-
-
-def _filled(table: Table) -> Table:
-    """``table`` without columns in which everything is missing."""
-    kept = [j for j in range(len(table.columns)) if any(row[j] != MISSING for row in table.rows)]
-    return table._replace(columns=[table.columns[j] for j in kept], rows=[[row[j] for j in kept] for row in table.rows])
 
 
 def _sweep(sweep: SweepRecord) -> Section:
@@ -258,9 +224,23 @@ def _share(part: int, whole: int) -> str:
 
 
 def _mistakes(found: Mistakes, data: DataRecord) -> Table:
+    columns = ["predicted", "truth", "probability"]
+    return _named_rows("Wrong predictions, the surest first", columns, found, data)
+
+
+def _named_rows(caption: str, columns: list[str], found: Mistakes, data: DataRecord) -> Table:
     named = zip(data.named(found.prediction), data.named(found.y), found.probability, strict=True)
     left = [[said, is_, percent(p)] for said, is_, p in named]
-    return _rows("Wrong predictions, the surest first", ["predicted", "truth", "probability"], left, found.cells)
+    return _rows(caption, columns, left, found.cells)
+
+
+def _budget(budget: BudgetRecord, data: DataRecord | None) -> Section:
+    section = explanations.budget(budget)
+    if not (budget.suspects and budget.suspects.cells and data):
+        return section
+    columns = ["looks like", "label", "probability"]
+    table = _named_rows("Labels that look wrong, the surest first", columns, budget.suspects, data)
+    return section._replace(tables=[*section.tables, table])
 
 
 def _environment(e: EnvironmentRecord) -> Section:

@@ -1,6 +1,7 @@
 """Run folders: typed records, one per step of a run, each written and read by itself."""
 
 from dlcore.data.files import replace_file
+from dlcore.runs.diagnoses import BudgetRecord, ChangesRecord, TimingRecord, VerdictRecord
 from dlcore.runs.folder import RunFolder, one_line, utc_now
 from dlcore.runs.machine import environment
 from dlcore.runs.reading import Records, read
@@ -19,10 +20,11 @@ from dlcore.runs.records import (
     TestRecord,
     TrainingRecord,
     Values,
-    VerdictRecord,
 )
 
 __all__ = [
+    "BudgetRecord",
+    "ChangesRecord",
     "DataRecord",
     "EnvironmentRecord",
     "Mistakes",
@@ -37,6 +39,7 @@ __all__ = [
     "StatusRecord",
     "SweepRecord",
     "TestRecord",
+    "TimingRecord",
     "TrainingRecord",
     "Values",
     "VerdictRecord",

@@ -4,6 +4,7 @@ import pathlib
 from typing import NamedTuple
 
 from dlcore.data.files import Path, explained
+from dlcore.runs.diagnoses import BudgetRecord, ChangesRecord, TimingRecord, VerdictRecord
 from dlcore.runs.records import (
     FORMAT,
     DataRecord,
@@ -16,7 +17,6 @@ from dlcore.runs.records import (
     SweepRecord,
     TestRecord,
     TrainingRecord,
-    VerdictRecord,
 )
 
 
@@ -30,11 +30,14 @@ class Records(NamedTuple):
     data: DataRecord | None
     preprocessing: PreprocessingRecord | None
     sanity: SanityRecord | None
+    timing: TimingRecord | None
     sweeps: tuple[SweepRecord, ...]
     setup: SetupRecord | None
     training: TrainingRecord | None
     verdict: VerdictRecord | None
+    changes: ChangesRecord | None
     test: TestRecord | None
+    budget: BudgetRecord | None
 
     @property
     def name(self) -> str:
@@ -70,11 +73,14 @@ def read(folder: Path) -> Records:
         data=DataRecord.find(folder),
         preprocessing=PreprocessingRecord.find(folder),
         sanity=SanityRecord.find(folder),
+        timing=TimingRecord.find(folder),
         sweeps=tuple(SweepRecord.read(folder, stem) for stem in _sweeps(folder)),
         setup=SetupRecord.find(folder),
         training=TrainingRecord.find(folder),
         verdict=VerdictRecord.find(folder),
+        changes=ChangesRecord.find(folder),
         test=TestRecord.find(folder),
+        budget=BudgetRecord.find(folder),
     )
 
 

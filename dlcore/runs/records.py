@@ -194,14 +194,6 @@ class TrainingRecord(Record):
         return len(self.history.train_loss)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class VerdictRecord(Record):
-    """What the training's curves say."""
-
-    file = "verdict"
-    verdict: Verdict
-
-
 class Mistakes(NamedTuple):
     """Wrong predictions [n], the surest first: images as they were measured or cells by their columns, class numbers,
     probability.

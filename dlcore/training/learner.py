@@ -1,6 +1,7 @@
 """What learns: one step on a mini-batch, and one epoch of them. Nothing here knows how it is judged."""
 
 import dataclasses
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -107,14 +108,7 @@ def step(
     time = t.astype(float)
     rule = at(setup.optimizer, time)
     point = rule.look_ahead_tree(params, slots, time + 1)
-    x, y = _disturbed(setup, learner, batch, key, t)
-    noise = _key(key, NOISE, t)
-
-    def objective(p):
-        outputs, after = outputs_of(setup, p, model_state, x, key=noise, train=True)
-        loss = mean_over(per_example("loss", setup.loss, outputs, y), batch.counts)
-        return loss + penalty(setup, p), (loss, after)
-
+    objective = objective_of(setup, learner, batch, key, t)
     if isinstance(rule, FullBatch):  # it takes the gradients that it needs
         grads, (loss, model_state) = None, objective(point)[1]
     else:
@@ -126,6 +120,19 @@ def step(
     gradient = slots.gradient if grads is None else grads
     norms = Norms(norm(gradient), norm(updates), norm(after)) if tell else ()
     return Learner(after, model_state, slots), (loss, size, norms)
+
+
+def objective_of(setup: Setup, learner: Learner, batch: Batch, key: Array, t: Array) -> Callable[[PyTree], Any]:
+    """What the step ``t`` on ``batch`` lowers: of parameters (loss + penalty, (loss, model state after))."""
+    x, y = _disturbed(setup, learner, batch, key, t)
+    noise = _key(key, NOISE, t)
+
+    def objective(p):
+        outputs, after = outputs_of(setup, p, learner.model_state, x, key=noise, train=True)
+        loss = mean_over(per_example("loss", setup.loss, outputs, y), batch.counts)
+        return loss + penalty(setup, p), (loss, after)
+
+    return objective
 
 
 def _disturbed(setup, learner, batch, key, t):

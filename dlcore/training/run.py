@@ -99,6 +99,21 @@ class Run:
             return "stopped early"
         return "interrupted" if int(self.state.epoch) < self.setup.epochs else "finished"
 
+    @property
+    def mean_history(self) -> Any:
+        """The history; of several members the mean over the sound ones, or over all where none is.
+
+        A member that has stopped stays as it was.
+        """
+        if self.members is None:
+            return self.history
+        diverged = np.asarray(self.state.diverged)
+        some = diverged if diverged.all() else ~diverged
+        seen = ~np.isnan(np.asarray(self.history.running_loss)[some])
+        epochs = np.arange(max(1, seen.any(0).sum()))
+        last = np.maximum.accumulate(np.where(seen[:, epochs], epochs, 0), axis=1)
+        return jax.tree.map(lambda curves: np.take_along_axis(np.asarray(curves)[some], last, 1).mean(0), self.history)
+
     def predict(self, x: Any) -> Array:
         """The outputs of the model for x [n, ...] in evaluation mode [n, ...], or of every member [members, n, ...].
 

@@ -11,7 +11,7 @@ from jax.core import Tracer
 
 from dlcore.numerics.errors import needed
 from dlcore.tree.fields import Range, StandIn, short
-from dlcore.tree.names import children
+from dlcore.tree.names import children, get
 
 
 def check_ranges(tree: Any, path: str = "") -> None:
@@ -21,6 +21,24 @@ def check_ranges(tree: Any, path: str = "") -> None:
     TypeError for what is no number where one is declared.
     """
     _walk(tree, path, Range())
+
+
+def numbers_at(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """The numbers, each with its own path, that stand at ``path``: one, or those of what stands in for it."""
+    yield from _standing(path, get(tree, path))
+
+
+def _standing(path: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, (StandIn, tuple)):
+        yield path, value
+        return
+    below = children(value)
+    if isinstance(value, StandIn):
+        below = {
+            f".{f.name}": below[f".{f.name}"] for f in dataclasses.fields(value) if f.metadata.get("range", f) is None
+        }
+    for step, node in below.items():
+        yield from _standing(path + step, node)
 
 
 def _walk(node: Any, path: str, allowed: Range) -> None:

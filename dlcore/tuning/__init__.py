@@ -1,6 +1,7 @@
 """Tuning: spaces of setups, sweeps that train them as rows of one program, and ensembles."""
 
 from dlcore.tuning.anova import Importance, importance
+from dlcore.tuning.changes import Changes, one_change_at_a_time
 from dlcore.tuning.data_sizes import DataLadder, data_ladder
 from dlcore.tuning.ensembles import (
     ensemble_log_probabilities,
@@ -11,6 +12,7 @@ from dlcore.tuning.ensembles import (
 )
 from dlcore.tuning.first_steps import FirstSteps, find_learning_rate
 from dlcore.tuning.halving import Halving, Hyperband
+from dlcore.tuning.held_out import HeldOut, held_out
 from dlcore.tuning.known import Rows
 from dlcore.tuning.plan import Plan, plan_of
 from dlcore.tuning.refinement import beyond, edges, refine
@@ -22,11 +24,13 @@ from dlcore.tuning.sweeps import extend, resume, sweep
 
 __all__ = [
     "Assignment",
+    "Changes",
     "Choice",
     "DataLadder",
     "FirstSteps",
     "Halving",
     "HalvingRung",
+    "HeldOut",
     "Hyperband",
     "Importance",
     "Integers",
@@ -48,8 +52,10 @@ __all__ = [
     "extend",
     "find_learning_rate",
     "grid",
+    "held_out",
     "importance",
     "member_outputs",
+    "one_change_at_a_time",
     "plan_of",
     "refine",
     "resume",

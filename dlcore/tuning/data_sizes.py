@@ -65,7 +65,7 @@ def data_ladder(
     data = arrays(data)
     sizes = _sizes(sizes, len(data.train.y))
     folds = [(n, s) for n in sizes for s in range(seeds)]
-    parts = padded([_part(data, n, np.random.default_rng([s, *_words(key)])) for n, s in folds])
+    parts = padded([first_examples(data, n, np.random.default_rng([s, *_words(key)])) for n, s in folds])
     rows = [Row(0, Stream(s, i)) for i, (_, s) in enumerate(folds)]
     places, chips = [len(data.train.y)] * len(rows), tuple(devices or jax.devices())
     (group,) = groups_of(setups_of(setup, [{}], data), rows, key, devices=chips, sizes=places)
@@ -89,7 +89,7 @@ def _words(key):
     return np.asarray(jax.random.key_data(key)).ravel()
 
 
-def _part(data: Split, n: int, rng: Any) -> Split:
+def first_examples(data: Split, n: int, rng: Any) -> Split:
     """The first ``n`` training examples of an order of their own, again and again to as many as there are."""
     x, y = (np.asarray(a) for a in data.train[:2])
     order = np.resize(_order(y, rng)[:n], len(y))

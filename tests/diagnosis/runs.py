@@ -27,7 +27,7 @@ def kinds_of(run, data):
     measured, looked = jax.device_get(probe(run, data)), look_at(data, run.setup.batch_size)
     history, first = jax.device_get((run.history, run.state.first_nonfinite))
     curves = [Curves.of(jax.tree.map(lambda a, i=i: a[i], history), int(first[i])) for i in range(run.members)]
-    found = [verdicts_of(measured.member(i), curves[i], looked) for i in range(run.members)]
+    found = [verdicts_of([measured.members[i]], curves[i], looked) for i in range(run.members)]
     return [[verdict.kind for verdict in verdicts if verdict.severity != "good"] for verdicts in found]
 
 

@@ -159,7 +159,7 @@ class TestProbe:
     def test_a_fresh_run_has_not_moved(self):
         split = Split(Examples(X, Y), Examples(X[:9], Y[:9]))
         run = fresh(Setup(mlp((4, 3), kernel_init=he_normal), losses.softmax_cross_entropy, batch_size=8), split)
-        found = jax.device_get(probe(run, split)).member(1)
+        found = jax.device_get(probe(run, split)).members[1]
         assert (found.moved < 1e-12).all()
         assert found.place < 1e-12
         assert found.company < 1e-12

@@ -1,26 +1,19 @@
-"""Fifth step: what the curves of the training say."""
-
-from typing import Any
+"""Fifth step: what the training, its data and its curves say."""
 
 from dlcore import diagnosis
-from dlcore.deployment.answers import has_constant
+from dlcore.recipe.steps.train import ending_of
 from dlcore.recipe.task import Task
-from dlcore.runs import TrainingRecord, VerdictRecord
+from dlcore.runs import VerdictRecord
+from dlcore.training import Run
 
 
-def judge(task: Task, training: TrainingRecord, first_nonfinite: int, loss: Any) -> VerdictRecord:
-    """The verdict, which knows what was done and how often the largest class alone would be right.
+def judge(trained: Run, task: Task) -> VerdictRecord:
+    """All verdicts, which know what was done."""
+    done = ("early stopping", "more epochs") if "stopped early" in ending_of(trained) else ("early stopping",)
+    first, *others = diagnosis.examine(trained, task.split, n_validation=_validated(task), done=done)
+    return VerdictRecord(first, tuple(others))
 
-    Of a loss whose best constant prediction is not known its first value stands in for that.
-    """
-    known = has_constant(loss)
-    stopped = ("early stopping", "more epochs") if "stopped early" in training.ending else ("early stopping",)
-    verdict = diagnosis.diagnose(
-        diagnosis.Curves.of(training.history, first_nonfinite),
-        task.baseline if known else None,
-        classes=task.classes if known and task.classes else None,
-        n_validation=len(task.split.validation.x) + len(task.split.train.x) * bool(task.folds),
-        majority=None if task.counts is None else float(task.counts.max() / task.counts.sum()),
-        done=stopped,
-    )
-    return VerdictRecord(verdict)
+
+def _validated(task: Task) -> int:
+    """How many examples were validated on, in all folds."""
+    return len(task.split.validation.x) + len(task.split.train.x) * bool(task.folds)

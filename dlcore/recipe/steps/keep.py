@@ -1,7 +1,4 @@
-"""What is kept of a training: its curves, their verdict and the model."""
-
-import jax
-import jax.numpy as jnp
+"""What is kept of a training: its curves, the verdicts on it and the model."""
 
 from dlcore.deployment import TrainedModel, save_model
 from dlcore.recipe.steps import diagnose, train
@@ -12,11 +9,10 @@ from dlcore.training import Run
 
 def keep(trained: Run, task: Task, folder: RunFolder, began: float, whole: bool) -> TrainedModel:
     """The records of a training and its model, which comes back. ``began`` by the performance counter."""
-    members = trained if trained.members else jax.tree.map(lambda a: jnp.asarray(a)[None], trained)
-    record = train.record(members, whole, began)
+    record = train.record(trained, whole, began)
     folder.keep(record)
     if record.epochs:
-        folder.keep(diagnose.judge(task, record, train.first_nonfinite(members), trained.setup.loss))
+        folder.keep(diagnose.judge(trained, task))
     model = TrainedModel.of(trained, task.split)
     save_model(folder.path / "model", model)
     return model

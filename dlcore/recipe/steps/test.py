@@ -4,9 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from dlcore import data
-from dlcore.console.numbers import short
-from dlcore.data.examples import as_rows
 from dlcore.deployment import TrainedModel
 from dlcore.recipe.task import Task
 from dlcore.runs import Mistakes, TestRecord, Values
@@ -37,19 +34,4 @@ def _mistakes(task: Task, x: np.ndarray, y: np.ndarray, answer: Any) -> Mistakes
     wrong = np.flatnonzero(predicted != y)
     sure = np.full(len(y), np.nan) if answer.probabilities is None else answer.probabilities.max(-1)
     wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:SHOWN]
-    return Mistakes(*_inputs(task, x[wrong]), y[wrong], predicted[wrong], sure[wrong])
-
-
-def _inputs(task: Task, x: np.ndarray) -> tuple[np.ndarray | None, tuple[dict[str, str], ...]]:
-    """Inputs as they were read: images [n, h w c], or the cells of a table by their columns."""
-    cells = task.inputs.inverse(as_rows(x))
-    if task.dataset.image_shape:
-        return cells, ()
-    columns = task.inputs.columns
-    return None, tuple({c.name: _cell(v, c) for c, v in zip(columns, row, strict=True)} for row in cells)
-
-
-def _cell(value: float, column: data.Number | data.Category) -> str:
-    if isinstance(column, data.Number):
-        return short(float(value), 3)
-    return column.words[int(value)] if column.words else ""
+    return Mistakes(*task.as_read(x[wrong]), y[wrong], predicted[wrong], sure[wrong])

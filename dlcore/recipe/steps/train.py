@@ -10,7 +10,7 @@ import numpy as np
 from dlcore.console.progress import bar
 from dlcore.layers import count_parameters
 from dlcore.runs import TrainingRecord
-from dlcore.training import History, Run, criterion_of
+from dlcore.training import Run, criterion_of
 from dlcore.tuning import Study, extend
 
 TIMES = 3  # as many epochs as in a sweep, at most
@@ -37,7 +37,7 @@ def _note(progress) -> str:
 
 def record(run: Run, whole: bool, began: float) -> TrainingRecord:
     """What the training was, ``began`` by the performance counter: of all members their mean."""
-    history = mean_history(run)
+    history = run.mean_history
     by = criterion_of(run.setup.watch.by)
     costs = by.cost(np.asarray(by.values(history.validation_loss, history.validation_metrics)))
     members = run.members or 1
@@ -53,20 +53,7 @@ def record(run: Run, whole: bool, began: float) -> TrainingRecord:
 
 def ending_of(run: Run) -> str:
     """How all members ended, or how many of them each way."""
-    ways = Counter(jax.tree.map(lambda a, i=i: a[i], run).ending for i in range(run.members or 0))
+    if run.members is None:
+        return run.ending
+    ways = Counter(jax.tree.map(lambda a, i=i: a[i], run).ending for i in range(run.members))
     return next(iter(ways)) if len(ways) == 1 else ", ".join(f"{n} {way}" for way, n in ways.most_common())
-
-
-def mean_history(run: Run) -> History:
-    """The mean over the sound members, or over all where none is; a member that has stopped stays as it was."""
-    diverged = np.asarray(run.state.diverged)
-    some = diverged if diverged.all() else ~diverged
-    seen = ~np.isnan(np.asarray(run.history.running_loss)[some])
-    epochs = np.arange(max(1, seen.any(0).sum()))
-    last = np.maximum.accumulate(np.where(seen[:, epochs], epochs, 0), axis=1)
-    return jax.tree.map(lambda curves: np.take_along_axis(np.asarray(curves)[some], last, 1).mean(0), run.history)
-
-
-def first_nonfinite(run: Run) -> int:
-    """The first step without a finite loss where no member is sound, else -1: as ``mean_history`` leaves them out."""
-    return int(np.min(run.state.first_nonfinite))

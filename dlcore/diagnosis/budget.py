@@ -1,0 +1,182 @@
+r"""The error budget: what an error on new examples is made of.
+
+error = ground truth + bias + variance + overuse: what is wrong in the data, what the model did not learn of its
+training examples, what it learned of them alone, and what was won on the validation part by choosing.
+"""
+
+import math
+from collections.abc import Collection
+from typing import NamedTuple
+
+from dlcore.diagnosis.verdicts import GOOD, WARNING, Evidence, Verdict, VerdictRule, accuracy_error, following
+
+_SURE = 2.0  # standard errors that a part has to measure
+_MATTERS = 0.02  # of the error of a constant prediction: less is no part to work on
+_SPREAD = 2.0  # standard deviation of the losses of single examples, in units of their mean
+
+
+class Estimate(NamedTuple):
+    """A number and its standard error."""
+
+    value: float
+    standard_error: float = 0.0
+
+    def less(self, other: "Estimate") -> "Estimate":
+        """The difference of two independent estimates."""
+        return Estimate(self.value - other.value, math.hypot(self.standard_error, other.standard_error))
+
+    @property
+    def seen(self) -> bool:
+        """Whether it is above 0 by two standard errors."""
+        return self.value > _SURE * self.standard_error
+
+
+def error_rate(accuracy: float, n: int) -> Estimate:
+    """The error rate that goes with an ``accuracy`` over n examples."""
+    return Estimate(1 - accuracy, accuracy_error(accuracy, n))
+
+
+def mean_error(loss: float, n: int) -> Estimate:
+    """A mean loss over n examples whose own losses are not known: they are spread as usual, by twice their mean."""
+    return Estimate(loss, _SPREAD * abs(loss) / math.sqrt(n))
+
+
+class ErrorBudget(NamedTuple):
+    """Errors, rates of wrong answers or losses, on the training, the validation and, once opened, the test part.
+
+    ``ground_truth`` is the error that the best of all models would make: labels that are wrong, or what people get
+    wrong; ``constant`` that of the best constant prediction, the measure of what matters.
+    """
+
+    train: Estimate
+    validation: Estimate
+    test: Estimate | None = None
+    ground_truth: Estimate = Estimate(0.0)
+    constant: float = 1.0
+
+    @property
+    def bias(self) -> Estimate:
+        """Training error above the ground truth."""
+        return self.train.less(self.ground_truth)
+
+    @property
+    def variance(self) -> Estimate:
+        """Validation error above the training error."""
+        return self.validation.less(self.train)
+
+    @property
+    def overuse(self) -> Estimate | None:
+        """Test error above the validation error; None while the test set is sealed."""
+        return None if self.test is None else self.test.less(self.validation)
+
+
+class Spending(NamedTuple):
+    """A budget, and by how much twice the examples would lower what is compared, where it was measured."""
+
+    budget: ErrorBudget
+    more_data: Estimate | None = None
+
+
+def judge_budget(
+    budget: ErrorBudget, more_data: Estimate | None = None, *, done: Collection[str] = ()
+) -> list[Verdict]:
+    """What to work on: "variance" and "bias", the larger first, "validation set used up", or "nothing left to mend".
+
+    A part counts from two standard errors and a fiftieth of the error of a constant prediction on. ``more_data``: the
+    measured gain from twice the examples, without which more data are advised on trust.
+    """
+    found = list(following(BUDGET_RULES, Spending(budget, more_data), done=done))
+    if not budget.bias.value > budget.variance.value:
+        found.sort(key=lambda verdict: verdict.kind == "bias")  # stable: the order of the table otherwise
+    return found
+
+
+def _counts(part: Estimate | None, s: Spending) -> bool:
+    return part is not None and part.seen and part.value > _MATTERS * s.budget.constant
+
+
+def _told(name: str, part: Estimate) -> str:
+    return f"{name} {part.value:.3g} ± {part.standard_error:.2g}"
+
+
+def _bias(s: Spending) -> Evidence | None:
+    b = s.budget
+    if not _counts(b.bias, s):
+        return None
+    return (_told("training error above the ground truth:", b.bias), _parts(b))
+
+
+def _variance_without(s: Spending) -> Evidence | None:
+    """Variance where twice the examples were tried and brought nothing."""
+    return _variance(s) if s.more_data is not None and not s.more_data.seen else None
+
+
+def _variance_with(s: Spending) -> Evidence | None:
+    """Variance where more data help, or were not tried."""
+    return _variance(s) if s.more_data is None or s.more_data.seen else None
+
+
+def _variance(s: Spending) -> Evidence | None:
+    b = s.budget
+    if not _counts(b.variance, s):
+        return None
+    measured = () if s.more_data is None else (_told("twice the examples lowered what is compared by", s.more_data),)
+    return (_told("validation error above the training error:", b.variance), *measured, _parts(b))
+
+
+def _overuse(s: Spending) -> Evidence | None:
+    part = s.budget.overuse
+    if part is None or not _counts(part, s):
+        return None
+    return (_told("test error above the validation error:", part), _parts(s.budget))
+
+
+def _nothing(s: Spending) -> Evidence | None:
+    b = s.budget
+    return None if any(_counts(part, s) for part in (b.bias, b.variance, b.overuse)) else (_parts(b),)
+
+
+def _parts(b: ErrorBudget) -> str:
+    named = {"ground truth": b.ground_truth, "training": b.train, "validation": b.validation, "test": b.test}
+    return "errors: " + ", ".join(_told(name, part) for name, part in named.items() if part is not None)
+
+
+_REGULARIZE = ("regularization: weight decay, dropout, augmentation", "another architecture")
+
+BUDGET_RULES = (
+    VerdictRule(
+        "bias",
+        WARNING,
+        _bias,
+        "most of what could be better is missing on the training examples already: underfitting",
+        ("a bigger network", "train longer", "another optimizer, or learning rate", "another architecture"),
+    ),
+    VerdictRule(
+        "variance",
+        WARNING,
+        _variance_with,
+        "the model knows its training examples better than new ones: overfitting",
+        ("more data", *_REGULARIZE),
+    ),
+    VerdictRule(
+        "variance",
+        WARNING,
+        _variance_without,
+        "the model knows its training examples better than new ones, and half of them would have done: overfitting",
+        _REGULARIZE,
+    ),
+    VerdictRule(
+        "validation set used up",
+        WARNING,
+        _overuse,
+        "the validation part was chosen by, or the test examples are of another kind",
+        ("a larger validation part, or folds", "look whether the test examples come from elsewhere"),
+    ),
+    VerdictRule(
+        "nothing left to mend",
+        GOOD,
+        _nothing,
+        "no part of the error stands out from what chance does with so many examples",
+        ("more examples to validate and test with, if smaller differences matter",),
+    ),
+)

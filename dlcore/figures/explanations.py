@@ -1,0 +1,70 @@
+"""What explains a training: where its time goes, what its neighbors gained, what its error is made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dlcore.console.numbers import percent
+from dlcore.console.progress import duration
+from dlcore.figures.style import AS_WRITTEN, BLUE, GRAY, GREEN, INK, VERMILLION, canvas, name_axes
+
+_BAR = 0.62
+
+
+def time_parts(seconds: Mapping[str, float], name: str = "of an iteration") -> Any:
+    """A bar for the seconds of every part, by its name."""
+    whole = sum(seconds.values())
+    figure, ax = _bars(list(seconds))
+    ax.barh(range(len(seconds)), list(seconds.values()), color=BLUE, height=_BAR)
+    for i, value in enumerate(seconds.values()):
+        share = percent(value / whole) if whole else ""
+        ax.text(value, i, f"  {duration(value)}, {share}", va="center", fontsize=9, color=INK)
+    ax.set_xlim(0, 1.45 * max([*seconds.values(), 1e-12]))
+    ax.set_xticks([])
+    ax.spines["bottom"].set_visible(False)
+    name_axes(ax, name, "")
+    return figure
+
+
+def change_gains(names: Sequence[str], gain: Any, error: Any, name: str = "validation loss") -> Any:
+    """Gains [changes] with two standard errors: to the right of the line a change does better."""
+    gain, error = (np.asarray(a, float) for a in (gain, error))
+    figure, ax = _bars(names)
+    ax.axvline(0, color=GRAY, linewidth=1)
+    for i in np.flatnonzero(np.isfinite(gain)):
+        told = abs(gain[i]) > 2 * error[i]
+        color = (GREEN if gain[i] > 0 else VERMILLION) if told else GRAY
+        ax.errorbar(gain[i], i, xerr=2 * error[i] if np.isfinite(error[i]) else None, fmt="o", markersize=5,
+                    color=color, capsize=3)  # fmt: skip
+    for i in np.flatnonzero(~np.isfinite(gain)):
+        ax.text(0, i, " diverged", va="center", fontsize=9, color=VERMILLION)
+    name_axes(ax, f"gained in {name}, with two standard errors", "")
+    return figure
+
+
+def error_parts(names: Sequence[str], errors: Any, standard_errors: Any, constant: float | None = None) -> Any:
+    """Errors [parts] one below the other, what each adds to the one above in color, with two standard errors."""
+    errors, spread = (np.asarray(a, float) for a in (errors, standard_errors))
+    figure, ax = _bars(names)
+    before = np.concatenate([[0.0], errors[:-1]])
+    for i, (low, high) in enumerate(zip(before, errors, strict=True)):
+        ax.barh(i, min(low, high), color="#cfd8e3", height=_BAR)
+        ax.barh(i, abs(high - low), left=min(low, high), color=VERMILLION if high > low else GREEN, height=_BAR)
+        ax.errorbar(high, i, xerr=2 * spread[i], color=INK, capsize=3, linewidth=1)
+    if constant is not None and constant <= 4 * (errors + 2 * spread).max():
+        ax.axvline(constant, color=GRAY, linewidth=1, linestyle=(0, (1, 2)))
+        ax.text(constant, -0.55, "constant prediction", ha="right", fontsize=8, color=GRAY)
+    ax.set_xlim(left=0)
+    name_axes(ax, "error: in red what it adds to the one above", "")
+    return figure
+
+
+def _bars(names: Sequence[str]) -> tuple[Any, Any]:
+    """A row for each of ``names``, from above."""
+    figure, (ax,) = canvas(height=0.34 * len(names) + 0.9)
+    ax.set_yticks(range(len(names)), names, **AS_WRITTEN)
+    ax.set_ylim(len(names) - 0.4, -0.75)
+    ax.grid(False)
+    ax.tick_params(axis="y", length=0)
+    return figure, ax

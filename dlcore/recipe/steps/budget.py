@@ -1,0 +1,95 @@
+"""Last of all: what the error on new examples is made of, and what to work on."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dlcore.deployment.answers import averaged, probabilities
+from dlcore.diagnosis import ErrorBudget, Estimate, LabelNoise, error_rate, judge_budget, label_noise, mean_error
+from dlcore.recipe.task import Task
+from dlcore.runs import BudgetRecord, ChangesRecord, Mistakes, RunFolder, TestRecord, TrainingRecord
+from dlcore.training import Run, Setup
+from dlcore.tuning import HeldOut
+from dlcore.tuning.changes import HALF
+
+SHOWN = 12  # labels that look wrong
+_NOT_KNOWN = "not known: taken as 0"
+_ESTIMATED = "labels that look wrong to models that did not learn from them (confident learning)"
+_GIVEN = "given"
+
+
+def held_out_by(run: Run, split: Any) -> HeldOut:
+    """What a single training says of the validation part."""
+    x, y = (np.asarray(a) for a in split.validation[:2])
+    return HeldOut(np.asarray(run.predict(x))[None], x, y)
+
+
+def draw_up(folder: RunFolder, task: Task, setup: Setup, held: HeldOut, given: float | None = None) -> None:
+    """Keep the budget of what the folder's records say, where errors of training and validation are known.
+
+    ``given`` is the ground truth's error rate where somebody knows it.
+    """
+    training, test = TrainingRecord.find(folder.path), TestRecord.find(folder.path)
+    errors = _errors(training, test, task) if training and training.best_epoch else None
+    if errors is None or not np.isfinite([errors.train.value, errors.validation.value]).all():
+        return
+    found = _probabilities(task, setup, held)
+    noise = None if found is None else label_noise(found, held.y)
+    truth, source = _ground_truth(given, noise, errors)
+    budget = ErrorBudget(errors.train, errors.validation, errors.test, truth, errors.constant)
+    suspects = None if noise is None else _suspects(task, held, found, noise)
+    folder.keep(BudgetRecord(budget, errors.of, source, tuple(judge_budget(budget, _more_data(folder))), suspects))
+
+
+class _Errors(NamedTuple):
+    of: str
+    train: Estimate
+    validation: Estimate
+    test: Estimate | None
+    constant: float
+
+
+def _errors(training: TrainingRecord, test: TestRecord | None, task: Task) -> _Errors:
+    """Rates of wrong answers at the best epoch, or shares of the variance, or losses."""
+    h, best = training.history, training.best_epoch - 1
+    n, m = len(task.split.train.y), len(task.split.validation.y) + len(task.split.train.y) * bool(task.folds)
+    if "accuracy" in h.train_metrics and task.counts is not None:
+        right, seen = (float(part["accuracy"][best]) for part in (h.train_metrics, h.validation_metrics))
+        opened = None if test is None else error_rate(test.metrics["accuracy"], test.n)
+        constant = 1 - float(task.counts.max() / task.counts.sum())
+        return _Errors("error rate", error_rate(right, n), error_rate(seen, m), opened, constant)
+    losses = float(h.train_loss[best]), float(h.validation_loss[best])
+    opened = None if test is None else mean_error(test.loss, test.n)
+    return _Errors("loss", mean_error(losses[0], n), mean_error(losses[1], m), opened, task.baseline)
+
+
+def _probabilities(task: Task, setup: Setup, held: HeldOut) -> Any:
+    """Those of class numbers, where the loss knows any: the mean over the seeds."""
+    if not task.classes or held.y.ndim > 1 or not np.isfinite(held.outputs).all():
+        return None
+    found = probabilities(setup.loss, averaged(setup.loss, held.outputs), task.classes)
+    return None if found is None else np.asarray(found)
+
+
+def _ground_truth(given: float | None, noise: LabelNoise | None, errors: _Errors) -> tuple[Estimate, str]:
+    if given is not None:
+        return Estimate(given), _GIVEN
+    if noise is None or errors.of != "error rate":
+        return Estimate(0.0), _NOT_KNOWN
+    return Estimate(noise.share, noise.standard_error), _ESTIMATED
+
+
+def _more_data(folder: RunFolder) -> Estimate | None:
+    """What twice the examples gained, where it was tried."""
+    found = ChangesRecord.find(folder.path)
+    if found is None or HALF not in found.names:
+        return None
+    i = found.names.index(HALF)
+    gain = Estimate(-float(found.gain[i]), float(found.gain_error[i]))
+    return gain if np.isfinite(gain).all() else None
+
+
+def _suspects(task: Task, held: HeldOut, found: np.ndarray, noise: LabelNoise) -> Mistakes | None:
+    """The examples whose labels look wrong, with the class that they look like and its probability."""
+    some, like = noise.suspects[:SHOWN], noise.look_like[:SHOWN]
+    return Mistakes(*task.as_read(held.x[some]), held.y[some], like, found[some, like]) if len(some) else None

@@ -1,0 +1,75 @@
+"""The sections that explain a training: where its time goes, what its neighbors say, what its error is made of."""
+
+import numpy as np
+
+from dlcore.console.numbers import MISSING, percent, short, with_error
+from dlcore.console.progress import duration
+from dlcore.diagnosis import Estimate
+from dlcore.report.parts import Section, Table, verdict
+from dlcore.runs import BudgetRecord, ChangesRecord, TimingRecord
+
+
+def timing(record: TimingRecord) -> Section:
+    """Where the time of an iteration goes."""
+    t = record.timing
+    parts = {"fetch the examples": t.data, "forward": t.forward, "backward": t.backward, "update": t.update}
+    rows = [[name, duration(seconds), percent(seconds / t.iteration)] for name, seconds in parts.items()]
+    facts = [
+        ("an iteration", duration(t.iteration)),
+        (
+            "an epoch",
+            f"{short(t.steps)} iterations, {duration(t.steps * t.iteration)}; a look {duration(t.evaluation)}",
+        ),
+        ("compilation of the loop", duration(t.compilation)),
+        ("one training", f"{short(t.epochs)} epochs, {duration(t.left())}"),
+    ]
+    table = Table("Of an iteration", ("part", "time", "share"), rows)
+    return Section("timing", "Time", facts, [verdict(one) for one in record.verdicts], [table])
+
+
+def changes(record: ChangesRecord) -> Section:
+    """The choice beside its neighbors."""
+    told = zip(record.names, record.mean, record.standard_error, record.gain, record.gain_error, strict=True)
+    rows = [
+        [name, _number(mean, error), MISSING if i == 0 else _number(gain, gain_error)]
+        for i, (name, mean, error, gain, gain_error) in enumerate(told)
+    ]
+    facts = [
+        (
+            "trainings",
+            f"{short(len(rows) * record.seeds)}: {len(rows)} setups with {record.seeds} seeds, of one program",
+        ),
+        ("time", duration(record.seconds)),
+    ]
+    caption = "Mean ± standard error over the seeds; what was gained is compared seed by seed"
+    table = Table(caption, ("change", str(record.by), "gained"), rows)
+    return Section("changes", "One change at a time", facts, [verdict(one) for one in record.verdicts], [table])
+
+
+def _number(value: float, error: float) -> str:
+    return with_error(value, error) if np.isfinite(value) else MISSING
+
+
+def budget(record: BudgetRecord) -> Section:
+    """What the error is made of."""
+    b = record.budget
+    facts = [("errors are", record.of), ("ground truth", record.source)]
+    errors = {"ground truth": b.ground_truth, "training": b.train, "validation": b.validation, "test": b.test}
+    parts = {"training": ("bias", b.bias), "validation": ("variance", b.variance), "test": ("overuse", b.overuse)}
+    rows = [
+        [name, _estimate(record, error), *(_part(record, *parts[name]) if name in parts else (MISSING, MISSING))]
+        for name, error in errors.items()
+        if error is not None
+    ]
+    table = Table("Each error, and what is added to the one above", ("part", "error", "adds", "by"), rows)
+    return Section("budget", "Error budget", facts, [verdict(one) for one in record.verdicts], [table])
+
+
+def _part(record: BudgetRecord, name: str, part: Estimate | None) -> tuple[str, str]:
+    return name, MISSING if part is None else _estimate(record, part)
+
+
+def _estimate(record: BudgetRecord, error: Estimate) -> str:
+    if record.of == "error rate":
+        return f"{percent(error.value)} ± {percent(error.standard_error)}"
+    return with_error(*error)

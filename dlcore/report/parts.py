@@ -1,0 +1,49 @@
+"""What a page of the report is made of: sections with facts, findings and tables."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dlcore.console.numbers import MISSING
+from dlcore.diagnosis import Verdict
+
+
+class Table(NamedTuple):
+    """A table: the first ``left`` columns hold words, the others numbers, right-aligned."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    left: int = 1
+    folded: bool = False
+
+    def filled(self) -> "Table":
+        """The table without columns in which everything is missing."""
+        kept = [j for j in range(len(self.columns)) if any(row[j] != MISSING for row in self.rows)]
+        rows = [[row[j] for j in kept] for row in self.rows]
+        return self._replace(columns=[self.columns[j] for j in kept], rows=rows)
+
+
+class Finding(NamedTuple):
+    """A verdict, or something found in the data; ``tone`` is "good", "warning" or "bad"."""
+
+    tone: str
+    kind: str
+    reason: str
+    evidence: Sequence[str] = ()
+    advice: Sequence[str] = ()
+
+
+class Section(NamedTuple):
+    """One step of the recipe; ``key`` is what its figures are filed under."""
+
+    key: str
+    title: str
+    facts: Sequence[tuple[str, str]] = ()
+    findings: Sequence[Finding] = ()
+    tables: Sequence[Table] = ()
+    text: str = ""
+
+
+def verdict(found: Verdict) -> Finding:
+    """A verdict as a finding."""
+    return Finding(found.severity, found.kind, found.reason, found.evidence, found.try_next)
