@@ -44,7 +44,10 @@ def bar(description: str, total: int, unit: str = "it") -> Iterator[Progress]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: "0.4 s", "12 s", "3 min 5 s", "2 h 1 min"."""
+    """Seconds as a person says them: "32 µs", "1.5 ms", "0.4 s", "12 s", "3 min 5 s", "2 h 1 min"."""
+    for unit, size in (("µs", 1e-6), ("ms", 1e-3)):
+        if 0 < seconds < 99.5 * size:
+            return f"{seconds / size:.2g} {unit}"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if round(seconds) < 60:

@@ -59,10 +59,10 @@ def saturated(p: Probe) -> Evidence | None:
 
 
 def cut(p: Probe) -> Evidence | None:
-    """Layers whose parameters get a gradient of exactly 0 while others get one."""
+    """Layers whose parameters get a gradient of exactly 0 while others get one, and none that fades away on the way."""
     gradient, weighted = _column(p, "gradient"), np.asarray(p.weighted)
     which = weighted & (gradient == 0)
-    if not which.any() or not (gradient[weighted] > 0).any() or dead(p):
+    if not which.any() or not (gradient[weighted] > 0).any() or dead(p) or vanishing(p):
         return None
     norms = _named(p, weighted, gradient, ".3g")
     return (f"norm of the gradient per layer: {norms}",)

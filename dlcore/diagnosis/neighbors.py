@@ -43,7 +43,7 @@ def _counts(changes: Changes, name: str, sign: int) -> bool:
     seeds = changes.study.score.shape[1]
     if not np.isfinite(mean) or seeds < 2:
         return False
-    return sign * mean > max(t.ppf(1 - _CHANCE, seeds - 1) * error, _MATTERS * abs(float(changes.study.mean[0])))
+    return bool(sign * mean > max(t.ppf(1 - _CHANCE, seeds - 1) * error, _MATTERS * abs(float(changes.study.mean[0]))))
 
 
 def _said(changes: Changes, name: str, how: str) -> str:

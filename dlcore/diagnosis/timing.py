@@ -71,8 +71,15 @@ def time_a_step(setup: Setup, data: Any, key: Array) -> Timing:
     jax.block_until_ready(loops[-1](*given))
     compilation = time.perf_counter() - began
     total = [_least(loop, *given) / min(max(steps - 1, 1), _MOST_STEPS) for loop in loops]
-    parts = [max(more - less, 0.0) for less, more in zip([0.0, *total], total, strict=False)]
-    return Timing(*parts, _least(jax.jit(_look), ready, data, state), compilation, steps, setup.epochs)
+    parts: Any = [max(more - less, 0.0) for less, more in zip([0.0, *total], total, strict=False)]
+    looking = _least(jax.jit(_look), ready, data, state)
+    return Timing(
+        **dict(zip(_PARTS, parts, strict=True)),
+        evaluation=looking,
+        compilation=compilation,
+        steps=steps,
+        epochs=setup.epochs,
+    )
 
 
 def _least(program: Callable[..., Any], *given: Any) -> float:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from dlcore import figures
 from dlcore.data import Examples
+from dlcore.report.parts import each
 from dlcore.runs import (
     BudgetRecord,
     ChangesRecord,
@@ -31,29 +32,29 @@ class Drawing(NamedTuple):
 
 def drawings(records: Records) -> Iterator[Drawing]:
     """All figures that the records allow for, in the order of the recipe's steps."""
-    if records.data and records.data.counts is not None:
-        yield _balance(records.data)
-    if records.data and records.data.shown:
-        yield _pictures(records.data, records.data.shown)
-    if records.data and records.data.summaries:
-        draw = partial(figures.distributions, records.data.summaries)
-        yield Drawing(
-            "distributions", "data", "How the values of the first columns are spread in the training part.", draw
-        )
-    if records.sanity and records.sanity.rungs:
-        yield _ladder(records.sanity)
-    if records.timing:
-        yield _time(records.timing)
-    for sweep in records.sweeps:
-        yield from _sweep(sweep)
-    if records.training and records.training.epochs:
-        yield from _training(records.training)
-    if records.changes:
-        yield _changes(records.changes)
-    if records.test:
-        yield from _test(records.test, records.data)
-    if records.budget:
-        yield from _budget(records.budget, records.data)
+    data = records.data
+    drawn = each(
+        (data, _data),
+        (records.sanity, _ladder),
+        (records.timing, _time),
+        *((sweep, _sweep) for sweep in records.sweeps),
+        (records.training, _training),
+        (records.changes, _changes),
+        (records.test, lambda test: _test(test, data)),
+        (records.budget, lambda budget: _budget(budget, data)),
+    )
+    for some in drawn:
+        yield from some
+
+
+def _data(data: DataRecord) -> Iterator[Drawing]:
+    if data.counts is not None:
+        yield _balance(data)
+    if data.shown:
+        yield _pictures(data, data.shown)
+    if data.summaries:
+        caption = "How the values of the first columns are spread in the training part."
+        yield Drawing("distributions", "data", caption, partial(figures.distributions, data.summaries))
 
 
 def _balance(data: DataRecord) -> Drawing:
@@ -66,11 +67,13 @@ def _pictures(data: DataRecord, shown: Examples) -> Drawing:
     return Drawing("examples", "data", "A few training examples.", draw)
 
 
-def _ladder(sanity: SanityRecord) -> Drawing:
+def _ladder(sanity: SanityRecord) -> Iterator[Drawing]:
+    if not sanity.rungs:
+        return
     loss = {rung.examples: rung.loss for rung in sanity.rungs}
     accuracy = {rung.examples: rung.accuracy for rung in sanity.rungs if rung.accuracy is not None}
     caption = "Learning a few examples by heart: the loss must reach 0."
-    return Drawing("overfit", "sanity", caption, partial(figures.ladder, loss, accuracy))
+    yield Drawing("overfit", "sanity", caption, partial(figures.ladder, loss, accuracy))
 
 
 def _sweep(sweep: SweepRecord) -> Iterator[Drawing]:
@@ -92,6 +95,8 @@ def _sweep(sweep: SweepRecord) -> Iterator[Drawing]:
 
 def _training(training: TrainingRecord) -> Iterator[Drawing]:
     history, best = training.history, training.best_epoch or None
+    if not training.epochs:
+        return
     caption = "Loss without the penalty: while learning, and at the end of each epoch in evaluation mode."
     yield Drawing("loss", "training", caption, partial(figures.loss_curves, history, best))
     for name in history.validation_metrics:
@@ -101,16 +106,16 @@ def _training(training: TrainingRecord) -> Iterator[Drawing]:
     yield Drawing("steps", "training", caption, partial(figures.step_curves, history))
 
 
-def _time(record: TimingRecord) -> Drawing:
+def _time(record: TimingRecord) -> Iterator[Drawing]:
     t = record.timing
     draw = partial(figures.time_parts, {part: getattr(t, part) for part in ("data", "forward", "backward", "update")})
-    return Drawing("time", "timing", "Where the time of an iteration goes, inside the compiled loop.", draw)
+    yield Drawing("time", "timing", "Where the time of an iteration goes, inside the compiled loop.", draw)
 
 
-def _changes(record: ChangesRecord) -> Drawing:
+def _changes(record: ChangesRecord) -> Iterator[Drawing]:
     draw = partial(figures.change_gains, record.names[1:], record.gain[1:], record.gain_error[1:], str(record.by))
     caption = "What each change gained, seed by seed: right of the line it does better. Gray: chance alone could be it."
-    return Drawing("changes", "changes", caption, draw)
+    yield Drawing("changes", "changes", caption, draw)
 
 
 def _budget(record: BudgetRecord, data: DataRecord | None) -> Iterator[Drawing]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlcore.console.numbers import MISSING, percent, short, with_error
+from dlcore.console.numbers import MISSING, TIMES, percent, short, with_error
 from dlcore.console.progress import duration
 from dlcore.diagnosis import Estimate
 from dlcore.report.parts import Section, Table, verdict
@@ -13,13 +13,11 @@ def timing(record: TimingRecord) -> Section:
     """Where the time of an iteration goes."""
     t = record.timing
     parts = {"fetch the examples": t.data, "forward": t.forward, "backward": t.backward, "update": t.update}
-    rows = [[name, duration(seconds), percent(seconds / t.iteration)] for name, seconds in parts.items()]
+    rows = [[name, duration(seconds), percent(seconds / (t.iteration or 1))] for name, seconds in parts.items()]
     facts = [
         ("an iteration", duration(t.iteration)),
-        (
-            "an epoch",
-            f"{short(t.steps)} iterations, {duration(t.steps * t.iteration)}; a look {duration(t.evaluation)}",
-        ),
+        ("an epoch", f"{short(t.steps)} iterations in {duration(t.steps * t.iteration)}"),
+        ("evaluation", f"{duration(t.evaluation)} an epoch"),
         ("compilation of the loop", duration(t.compilation)),
         ("one training", f"{short(t.epochs)} epochs, {duration(t.left())}"),
     ]
@@ -34,13 +32,8 @@ def changes(record: ChangesRecord) -> Section:
         [name, _number(mean, error), MISSING if i == 0 else _number(gain, gain_error)]
         for i, (name, mean, error, gain, gain_error) in enumerate(told)
     ]
-    facts = [
-        (
-            "trainings",
-            f"{short(len(rows) * record.seeds)}: {len(rows)} setups with {record.seeds} seeds, of one program",
-        ),
-        ("time", duration(record.seconds)),
-    ]
+    made = f"{len(rows)} setups {TIMES} {record.seeds} seeds"
+    facts = [("trainings", f"{short(len(rows) * record.seeds)} ({made})"), ("time", duration(record.seconds))]
     caption = "Mean ± standard error over the seeds; what was gained is compared seed by seed"
     table = Table(caption, ("change", str(record.by), "gained"), rows)
     return Section("changes", "One change at a time", facts, [verdict(one) for one in record.verdicts], [table])

@@ -1,10 +1,12 @@
 """What a page of the report is made of: sections with facts, findings and tables."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from dlcore.console.numbers import MISSING
 from dlcore.diagnosis import Verdict
+
+T = TypeVar("T")
 
 
 class Table(NamedTuple):
@@ -42,6 +44,13 @@ class Section(NamedTuple):
     findings: Sequence[Finding] = ()
     tables: Sequence[Table] = ()
     text: str = ""
+
+
+def each(*steps: tuple[Any, Callable[[Any], T]]) -> Iterator[T]:
+    """What is made of every record that is there."""
+    for record, made in steps:
+        if record:
+            yield made(record)
 
 
 def verdict(found: Verdict) -> Finding:

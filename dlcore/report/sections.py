@@ -21,7 +21,7 @@ from dlcore.console.numbers import (
 from dlcore.console.progress import duration
 from dlcore.data import Summary
 from dlcore.report import explanations
-from dlcore.report.parts import Finding, Section, Table, verdict
+from dlcore.report.parts import Finding, Section, Table, each, verdict
 from dlcore.runs import (
     BudgetRecord,
     DataRecord,
@@ -34,6 +34,7 @@ from dlcore.runs import (
     SweepRecord,
     TestRecord,
     TrainingRecord,
+    VerdictRecord,
 )
 from dlcore.tree import configured
 
@@ -45,28 +46,24 @@ _CLASSES = 20  # whose names are listed
 
 def sections(records: Records) -> Iterator[Section]:
     """The sections whose records are there."""
-    if records.data:
-        yield _data(records.data)
-    if records.sanity:
-        yield _sanity(records.sanity)
-    if records.timing:
-        yield explanations.timing(records.timing)
-    for sweep in records.sweeps:
-        yield _sweep(sweep)
-    if records.training:
-        yield _training(records.training)
-    if records.verdict:
-        yield Section("verdict", "Verdict", findings=[verdict(one) for one in records.verdict.all])
-    if records.changes:
-        yield explanations.changes(records.changes)
-    if records.test:
-        yield _test(records.test, records.data)
-    if records.budget:
-        yield _budget(records.budget, records.data)
-    if records.environment:
-        yield _environment(records.environment)
-    if records.recipe or records.setup:
-        yield _setup(records.recipe, records.setup)
+    data = records.data
+    yield from each(
+        (data, _data),
+        (records.sanity, _sanity),
+        (records.timing, explanations.timing),
+        *((sweep, _sweep) for sweep in records.sweeps),
+        (records.training, _training),
+        (records.verdict, _verdict),
+        (records.changes, explanations.changes),
+        (records.test, lambda test: _test(test, data)),
+        (records.budget, lambda budget: _budget(budget, data)),
+        (records.environment, _environment),
+        (records.recipe or records.setup, lambda _: _setup(records.recipe, records.setup)),
+    )
+
+
+def _verdict(record: VerdictRecord) -> Section:
+    return Section("verdict", "Verdict", findings=[verdict(one) for one in record.all])
 
 
 def _data(data: DataRecord) -> Section:

@@ -33,7 +33,7 @@ def _standing(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
         return
     below = children(value)
-    if isinstance(value, StandIn):
+    if isinstance(value, StandIn) and dataclasses.is_dataclass(value):
         below = {
             f".{f.name}": below[f".{f.name}"] for f in dataclasses.fields(value) if f.metadata.get("range", f) is None
         }

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from dlcore.deployment.answers import averaged, probabilities
@@ -37,7 +38,7 @@ def draw_up(folder: RunFolder, task: Task, setup: Setup, held: HeldOut, given: f
     noise = None if found is None else label_noise(found, held.y)
     truth, source = _ground_truth(given, noise, errors)
     budget = ErrorBudget(errors.train, errors.validation, errors.test, truth, errors.constant)
-    suspects = None if noise is None else _suspects(task, held, found, noise)
+    suspects = None if noise is None else _suspects(task, held, np.asarray(found), noise)
     folder.keep(BudgetRecord(budget, errors.of, source, tuple(judge_budget(budget, _more_data(folder))), suspects))
 
 
@@ -67,7 +68,7 @@ def _probabilities(task: Task, setup: Setup, held: HeldOut) -> Any:
     """Those of class numbers, where the loss knows any: the mean over the seeds."""
     if not task.classes or held.y.ndim > 1 or not np.isfinite(held.outputs).all():
         return None
-    found = probabilities(setup.loss, averaged(setup.loss, held.outputs), task.classes)
+    found = probabilities(setup.loss, averaged(setup.loss, jnp.asarray(held.outputs)), task.classes)
     return None if found is None else np.asarray(found)
 
 
