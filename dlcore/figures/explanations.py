@@ -56,7 +56,7 @@ def error_parts(names: Sequence[str], errors: Any, standard_errors: Any, constan
         ax.axvline(constant, color=GRAY, linewidth=1, linestyle=(0, (1, 2)))
         ax.text(constant, -0.55, "constant prediction", ha="right", fontsize=8, color=GRAY)
     ax.set_xlim(left=0)
-    name_axes(ax, "error: in red what it adds to the one above", "")
+    name_axes(ax, "error; red: more than the one above, green: less", "")
     return figure
 
 

@@ -21,6 +21,7 @@ from dlcore.figures.style import (
 )
 
 _COLUMNS = 12  # of a table, that are drawn
+_FEWEST = 4  # pictures in a row: one alone would fill the page
 _NUMBERS = 20  # classes up to which the cells carry their counts
 
 
@@ -78,7 +79,7 @@ def wrong_predictions(
 
 def _gallery(x: Any, image_shape: Sequence[int], columns: int) -> tuple[Any, list[Any]]:
     """Images x [n, ...] in rows of ``columns``, and their axes."""
-    n, columns = len(x), min(len(x), columns)
+    n, columns = len(x), min(max(len(x), _FEWEST), columns)
     rows = -(-n // columns)
     figure = blank(height=max(1.6, rows * WIDTH / columns * 1.3))
     axes = figure.subplots(rows, columns, squeeze=False)

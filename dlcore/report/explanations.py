@@ -34,8 +34,7 @@ def changes(record: ChangesRecord) -> Section:
     ]
     made = f"{len(rows)} setups {TIMES} {record.seeds} seeds"
     facts = [("trainings", f"{short(len(rows) * record.seeds)} ({made})"), ("time", duration(record.seconds))]
-    caption = "Mean ± standard error over the seeds; what was gained is compared seed by seed"
-    table = Table(caption, ("change", str(record.by), "gained"), rows)
+    table = Table("Mean ± standard error; gains seed by seed", ("change", str(record.by), "gained"), rows)
     return Section("changes", "One change at a time", facts, [verdict(one) for one in record.verdicts], [table])
 
 

@@ -69,16 +69,13 @@ def test_the_curves_are_the_mean_of_the_members_and_one_that_stopped_stays_as_it
     nan = np.nan
     curves = np.array([[4.0, 2.0, nan, nan], [6.0, 4.0, 2.0, nan], [9.0, nan, nan, nan]])
     diverged = np.array([False, False, True])
-    run = SimpleNamespace(history=history_of(curves, curves), state=SimpleNamespace(diverged=diverged))
-    np.testing.assert_array_equal(train.mean_history(run).validation_loss, [5, 3, 2])
+    first = np.where(diverged, 7, -1)
+    run: Run = Run(
+        None, None, None, history_of(curves, curves), SimpleNamespace(diverged=diverged, first_nonfinite=first)
+    )
+    np.testing.assert_array_equal(run.mean_history.validation_loss, [5, 3, 2])
     run.state.diverged = np.ones(3, bool)
-    np.testing.assert_allclose(train.mean_history(run).validation_loss, [19 / 3, 5, 13 / 3])
-
-
-@pytest.mark.parametrize(("steps", "told"), [([-1, 40, -1], -1), ([70, 40, 55], 40), ([-1, -1, -1], -1)])
-def test_a_run_diverged_where_no_member_is_sound(steps, told):
-    run = SimpleNamespace(state=SimpleNamespace(first_nonfinite=np.array(steps)))
-    assert train.first_nonfinite(run) == told
+    np.testing.assert_allclose(run.mean_history.validation_loss, [19 / 3, 5, 13 / 3])
 
 
 def test_what_was_compared_is_trained_on():

@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlcore.data import Finding
-from dlcore.diagnosis import Verdict
+from dlcore.diagnosis import ErrorBudget, Estimate, Timing, Verdict
 from dlcore.report import RunFolder
 from dlcore.runs import (
+    BudgetRecord,
+    ChangesRecord,
     DataRecord,
     Mistakes,
     RecipeRecord,
@@ -18,6 +20,7 @@ from dlcore.runs import (
     SetupRecord,
     SweepRecord,
     TestRecord,
+    TimingRecord,
     TrainingRecord,
     VerdictRecord,
     environment,
@@ -26,7 +29,9 @@ from dlcore.training import History
 from dlcore.tuning import Rows, grid
 
 RATE, DECAY = "optimizer.learning_rate", "penalty.strength"
-STAGES = ("described", "sanity", "coarse", "refined", "training", "verdict", "test")
+STAGES = (
+    "described", "sanity", "timing", "coarse", "refined", "training", "verdict", "changes", "test", "budget",
+)  # fmt: skip
 VERDICT = Verdict(
     "overfitting", ("gap <0.3>", "rose"), "learned by heart & more", ("more weight decay", "dropout"), "warning"
 )
@@ -90,6 +95,7 @@ def training(run, accuracy=True):
     run.keep(TrainingRecord("finished", 9, 12345, 1.5, history))
 
 
+MISTAKES = Mistakes(np.arange(8.0).reshape(2, 4), (), np.array([0, 1]), np.array([2, 0]), np.array([0.9, 0.6]))
 OPENED = TestRecord(
     opened="2026-01-02T03:04:05+00:00",
     reason="final <b>evaluation</b>",
@@ -99,8 +105,30 @@ OPENED = TestRecord(
     standard_error={"accuracy": 0.0487},
     baseline={"accuracy": 0.35, "loss": 1.1},
     confusion=np.array([[6, 0, 1], [1, 6, 0], [0, 0, 6]]),
-    mistakes=Mistakes(np.arange(8.0).reshape(2, 4), (), np.array([0, 1]), np.array([2, 0]), np.array([0.9, 0.6])),
+    mistakes=MISTAKES,
 )
+
+
+IDEAL = Verdict("ideal", (), "came to rest", (), "good")
+
+
+def timing(run):
+    run.keep(TimingRecord(Timing(1e-5, 2e-5, 4e-5, 1e-5, 1e-3, 1.5, 40, 30), (IDEAL._replace(kind="in time"),)))
+
+
+def changes(run):
+    names, gain = ("as it is", "learning rate / 3", "half of the examples"), np.array([0.0, 0.02, np.nan])
+    mean, error = np.array([0.2, 0.18, np.inf]), np.array([0.01, 0.01, np.nan])
+    told = (IDEAL._replace(kind="no neighbor is better"),)
+    run.keep(ChangesRecord(names, mean, error, gain, np.array([0.0, 0.005, np.nan]), 4, 2.5, told))
+
+
+def budget(run, suspects=MISTAKES):
+    errors = ErrorBudget(
+        Estimate(0.02, 0.01), Estimate(0.05, 0.01), Estimate(0.04, 0.02), Estimate(0.01, 0.004), constant=0.65
+    )
+    told = (VERDICT._replace(kind="variance"),)
+    run.keep(BudgetRecord(errors, "error rate", "labels that look wrong", told, suspects))
 
 
 STEPS = {
@@ -109,18 +137,21 @@ STEPS = {
     "coarse": lambda run: sweep(run, "coarse"),
     "refined": refined,
     "training": training,
-    "verdict": lambda run: run.keep(VerdictRecord(VERDICT)),
+    "timing": timing,
+    "verdict": lambda run: run.keep(VerdictRecord(VERDICT, (IDEAL,))),
+    "changes": changes,
     "test": lambda run: run.keep(OPENED),
+    "budget": budget,
 }
 
 
-def cook(path, until="test", error=KeyboardInterrupt):
+def cook(path, until="budget", error=KeyboardInterrupt):
     try:
         with RunFolder(path) as run:
             for stage in STAGES[: STAGES.index(until) + 1]:
                 run.begin(stage)
                 STEPS[stage](run)
-            if until != "test":
+            if STAGES.index(until) < STAGES.index("test"):
                 raise error
     except error:
         pass

@@ -40,15 +40,18 @@ def rehearse(setup: Setup, task: Task) -> SanityRecord:
 def _rung(setup: Setup, task: Task, n: int, watch: Any) -> Rung:
     few, history = _overfit(setup, task, n, watch)
     accuracy = history.train_metrics.get("accuracy")
-    verdict = diagnosis.overfit(history.train_loss, few.y, task.classes, accuracy) if task.classes else None
+    verdict = diagnosis.overfit(history.train_loss, few.y[:n], task.classes, accuracy) if task.classes else None
     return Rung(n, history.train_loss, accuracy, verdict)
 
 
 def _overfit(setup: Setup, task: Task, n: int, watch: Any) -> tuple[data.Examples, Any]:
-    """The setup without what keeps a network from learning by heart, on ``n`` examples of different classes."""
+    """The setup without what keeps a network from learning by heart, on ``n`` examples of different classes.
+
+    Fewer stand there several times, which changes no gradient: all rungs are one program.
+    """
     y = task.split.train.y
     distinct = np.sort(np.unique(y, axis=0, return_index=True)[1])
-    some = np.resize(distinct, n)
+    some = np.resize(np.resize(distinct, n), EXAMPLES[-1])
     few = data.Examples(task.split.train.x[some], y[some])
     layers: Any = setup.model
     free = {f"model.layers[{i}].rate": 0.0 for i, layer in enumerate(layers.layers) if isinstance(layer, Dropout)}
