@@ -77,7 +77,7 @@ def _choice_rows(sweep: SweepRecord, best: int) -> Iterator[tuple[str, str]]:
 
 def _verdict_rows(found: VerdictRecord) -> Iterator[tuple[str, str]]:
     verdict = found.verdict
-    yield "verdict", "; ".join(one.kind for one in found.all)
+    yield "verdict", "; ".join([verdict.kind, *(one.kind for one in found.others if one.severity != "good")])
     for name, lines in (("evidence", verdict.evidence), ("try next", verdict.try_next)):
         if lines:
             yield f"  {name}", lines[0]

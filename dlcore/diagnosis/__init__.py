@@ -1,8 +1,8 @@
 """Diagnosis: arrays in, verdicts out."""
 
-from dlcore.diagnosis.budget import BUDGET_RULES, ErrorBudget, Estimate, error_rate, judge_budget, mean_error
+from dlcore.diagnosis.budget import BUDGET_RULES, ErrorBudget, error_rate, judge_budget, mean_error
 from dlcore.diagnosis.confidence import Calibration, calibration
-from dlcore.diagnosis.label_noise import LabelNoise, label_noise
+from dlcore.diagnosis.mislabeled import LabelNoise, label_noise
 from dlcore.diagnosis.neighbors import CHANGE_RULES, judge_changes
 from dlcore.diagnosis.parts import Parts, look_at
 from dlcore.diagnosis.probes import Probe, probe
@@ -32,7 +32,6 @@ __all__ = [
     "Calibration",
     "Curves",
     "ErrorBudget",
-    "Estimate",
     "Gap",
     "LabelNoise",
     "Parts",

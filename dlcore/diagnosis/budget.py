@@ -9,26 +9,22 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from dlcore.diagnosis.verdicts import GOOD, WARNING, Evidence, Verdict, VerdictRule, accuracy_error, following
+from dlcore.probability import Estimate
 
 _SURE = 2.0  # standard errors that a part has to measure
 _MATTERS = 0.02  # of the error of a constant prediction: less is no part to work on
 _SPREAD = 2.0  # standard deviation of the losses of single examples, in units of their mean
 
 
-class Estimate(NamedTuple):
-    """A number and its standard error."""
+def _less(one: Estimate, other: Estimate) -> Estimate:
+    """The difference of two independent estimates."""
+    errors = float(one.standard_error), float(other.standard_error)
+    return Estimate(one.value - other.value, math.hypot(*errors))
 
-    value: float
-    standard_error: float = 0.0
 
-    def less(self, other: "Estimate") -> "Estimate":
-        """The difference of two independent estimates."""
-        return Estimate(self.value - other.value, math.hypot(self.standard_error, other.standard_error))
-
-    @property
-    def seen(self) -> bool:
-        """Whether it is above 0 by two standard errors."""
-        return self.value > _SURE * self.standard_error
+def _seen(part: Estimate) -> bool:
+    """Whether it is above 0 by two standard errors."""
+    return bool(part.value > _SURE * part.standard_error)
 
 
 def error_rate(accuracy: float, n: int) -> Estimate:
@@ -51,23 +47,23 @@ class ErrorBudget(NamedTuple):
     train: Estimate
     validation: Estimate
     test: Estimate | None = None
-    ground_truth: Estimate = Estimate(0.0)
+    ground_truth: Estimate = Estimate(0.0, 0.0)
     constant: float = 1.0
 
     @property
     def bias(self) -> Estimate:
         """Training error above the ground truth."""
-        return self.train.less(self.ground_truth)
+        return _less(self.train, self.ground_truth)
 
     @property
     def variance(self) -> Estimate:
         """Validation error above the training error."""
-        return self.validation.less(self.train)
+        return _less(self.validation, self.train)
 
     @property
     def overuse(self) -> Estimate | None:
         """Test error above the validation error; None while the test set is sealed."""
-        return None if self.test is None else self.test.less(self.validation)
+        return None if self.test is None else _less(self.test, self.validation)
 
 
 class Spending(NamedTuple):
@@ -92,7 +88,7 @@ def judge_budget(
 
 
 def _counts(part: Estimate | None, s: Spending) -> bool:
-    return part is not None and part.seen and part.value > _MATTERS * s.budget.constant
+    return part is not None and _seen(part) and float(part.value) > _MATTERS * s.budget.constant
 
 
 def _told(name: str, part: Estimate) -> str:
@@ -108,12 +104,12 @@ def _bias(s: Spending) -> Evidence | None:
 
 def _variance_without(s: Spending) -> Evidence | None:
     """Variance where twice the examples were tried and brought nothing."""
-    return _variance(s) if s.more_data is not None and not s.more_data.seen else None
+    return _variance(s) if s.more_data is not None and not _seen(s.more_data) else None
 
 
 def _variance_with(s: Spending) -> Evidence | None:
     """Variance where more data help, or were not tried."""
-    return _variance(s) if s.more_data is None or s.more_data.seen else None
+    return _variance(s) if s.more_data is None or _seen(s.more_data) else None
 
 
 def _variance(s: Spending) -> Evidence | None:

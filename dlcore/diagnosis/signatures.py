@@ -69,7 +69,6 @@ def _of_curves(p, curves, n_validation, done):
 
 
 _KEEP = "initial weights of that size: he_normal for ReLU, glorot_normal for tanh"
-
 PART_SIGNATURES = (
     VerdictRule(
         "training examples in the validation set",

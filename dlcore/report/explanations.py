@@ -4,7 +4,7 @@ import numpy as np
 
 from dlcore.console.numbers import MISSING, TIMES, percent, short, with_error
 from dlcore.console.progress import duration
-from dlcore.diagnosis import Estimate
+from dlcore.probability import Estimate
 from dlcore.report.parts import Section, Table, verdict
 from dlcore.runs import BudgetRecord, ChangesRecord, TimingRecord
 

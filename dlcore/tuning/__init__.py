@@ -12,7 +12,6 @@ from dlcore.tuning.ensembles import (
 )
 from dlcore.tuning.first_steps import FirstSteps, find_learning_rate
 from dlcore.tuning.halving import Halving, Hyperband
-from dlcore.tuning.held_out import HeldOut, held_out
 from dlcore.tuning.known import Rows
 from dlcore.tuning.plan import Plan, plan_of
 from dlcore.tuning.refinement import beyond, edges, refine
@@ -21,6 +20,7 @@ from dlcore.tuning.search import HalvingRung, SweepProgress
 from dlcore.tuning.spaces import Assignment, Space, assign, axes_of, grid
 from dlcore.tuning.study import Study
 from dlcore.tuning.sweeps import extend, resume, sweep
+from dlcore.tuning.unseen import HeldOut, held_out
 
 __all__ = [
     "Assignment",

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from dlcore.diagnosis import ErrorBudget, Estimate, error_rate, judge_budget, mean_error
+from dlcore.diagnosis import ErrorBudget, error_rate, judge_budget, mean_error
 from dlcore.diagnosis.verdicts import accuracy_error
 from dlcore.figures import error_parts
+from dlcore.probability import Estimate
 
 
 def budget(truth=0.01, train=0.05, validation=0.08, test=None, se=1e-3, constant=0.9):
     test = None if test is None else Estimate(test, se)
-    return ErrorBudget(Estimate(train, se), Estimate(validation, se), test, Estimate(truth), constant)
+    return ErrorBudget(Estimate(train, se), Estimate(validation, se), test, Estimate(truth, 0.0), constant)
 
 
 def kinds(*args, **options):
@@ -56,8 +57,6 @@ def test_estimates():
     assert_allclose(error_rate(0.9, 100), (0.1, accuracy_error(0.9, 100)))
     assert error_rate(1.0, 50).standard_error > 0  # none wrong of 50 is not never
     assert_allclose(mean_error(0.5, 400), (0.5, 2 * 0.5 / 20))
-    assert Estimate(0.1, 0.04).seen
-    assert not Estimate(0.1, 0.06).seen
 
 
 def test_numbers_that_are_missing_accuse_nobody():

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlcore.data import Finding
-from dlcore.diagnosis import ErrorBudget, Estimate, Timing, Verdict
+from dlcore.diagnosis import ErrorBudget, Timing, Verdict
+from dlcore.probability import Estimate
 from dlcore.report import RunFolder
 from dlcore.runs import (
     BudgetRecord,

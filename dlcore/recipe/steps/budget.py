@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlcore.deployment.answers import averaged, probabilities
-from dlcore.diagnosis import ErrorBudget, Estimate, LabelNoise, error_rate, judge_budget, label_noise, mean_error
+from dlcore.diagnosis import ErrorBudget, LabelNoise, error_rate, judge_budget, label_noise, mean_error
+from dlcore.probability import Estimate
 from dlcore.recipe.task import Task
 from dlcore.runs import BudgetRecord, ChangesRecord, Mistakes, RunFolder, TestRecord, TrainingRecord
 from dlcore.training import Run, Setup
@@ -74,9 +75,9 @@ def _probabilities(task: Task, setup: Setup, held: HeldOut) -> Any:
 
 def _ground_truth(given: float | None, noise: LabelNoise | None, errors: _Errors) -> tuple[Estimate, str]:
     if given is not None:
-        return Estimate(given), _GIVEN
+        return Estimate(given, 0.0), _GIVEN
     if noise is None or errors.of != "error rate":
-        return Estimate(0.0), _NOT_KNOWN
+        return Estimate(0.0, 0.0), _NOT_KNOWN
     return Estimate(noise.share, noise.standard_error), _ESTIMATED
 
 
