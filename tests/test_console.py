@@ -36,10 +36,10 @@ def clock(monkeypatch):
 
 
 class TestProgress:
-    def run(self, monkeypatch, clock, step, total=100):
+    def run(self, monkeypatch, clock, step, total=100, **options):
         stream = io.StringIO()
         monkeypatch.setattr(sys, "stderr", stream)
-        with bar("Train", total, "epoch") as b:
+        with bar("Train", total, "epoch", **options) as b:
             for i in range(1, total + 1):
                 clock[0] += step
                 b.update(i, f"loss {1 / i:.2f}")
@@ -55,6 +55,12 @@ class TestProgress:
 
     def test_what_is_over_at_once_says_nothing_on_the_way(self, monkeypatch, clock):
         assert self.run(monkeypatch, clock, 1e-3) == ["Train: 100 epochs", "Train: 100 epochs in 0.1 s"]
+
+    def test_what_nobody_had_to_wait_for_is_not_told(self, monkeypatch, clock):
+        assert self.run(monkeypatch, clock, 0.01, after=2.0) == []
+        lines = self.run(monkeypatch, clock, 0.05, after=2.0)
+        assert lines[0] == "Train:  41%, 2.9 s left, loss 0.02"
+        assert lines[-1] == "Train: 100 epochs in 5.0 s"
 
     @pytest.mark.parametrize("total", [0, 1, 3, 1000])
     def test_never_more_than_six_lines(self, monkeypatch, clock, total):
@@ -92,7 +98,8 @@ class TestProgress:
         with bar("Größe", 2, "epoch") as b:
             b.update(2)
         if isinstance(stream, Console):
-            assert stream.getvalue().splitlines() == ["Größe: 2 epochs", "Größe: 2 epochs in 0.0 s"]
+            told = [line.partition(" in ")[0] for line in stream.getvalue().splitlines()]
+            assert told == ["Größe: 2 epochs", "Größe: 2 epochs"]
 
     def test_it_raises_what_was_deferred(self, monkeypatch):
         monkeypatch.setattr(sys, "stderr", io.StringIO())
@@ -122,7 +129,7 @@ class TestProgress:
 
     @pytest.mark.parametrize(
         ("seconds", "text"),
-        [(0.04, "0.0 s"), (9.96, "10 s"), (59.7, "1 min 0 s"), (185, "3 min 5 s"), (7260, "2 h 1 min")],
+        [(0.0, "0.0 s"), (3.2e-5, "32 µs"), (0.0015, "1.5 ms"), (0.04, "40 ms"), (0.4, "0.4 s"), (9.96, "10 s"), (59.7, "1 min 0 s"), (185, "3 min 5 s"), (7260, "2 h 1 min")],
     )
     def test_durations(self, seconds, text):
         assert duration(seconds) == text

@@ -20,7 +20,6 @@ STOREYS = [
     {"recipe"},
     {"report"},
     {"figures"},
-    {"console"},
     {"runs"},
     {"deployment"},
     {"diagnosis", "interop"},
@@ -34,6 +33,7 @@ STOREYS = [
     {"backprop"},
     {"schedules", "initializers", "regularizers", "losses", "probability", "graph"},
     {"activations"},
+    {"console"},
     {"tree"},
     {"numerics"},
 ]
@@ -125,8 +125,9 @@ def test_heavy_packages_are_imported_where_they_are_used():
 def test_nothing_below_fit_knows_files_plots_or_the_terminal():
     below = [(name, tree) for name, _, tree in modules() if room(name) and LEVEL[room(name)] >= LEVEL["training"]]
     forbidden = {"matplotlib", "tqdm", "tyro", "pathlib", "os", "logging", "jinja2", "argparse", "tensorboardX"}
-    # the picture of a graph, drawn on request; what fit may be resumed from
+    # the picture of a graph, drawn on request; what fit may be resumed from; what fit shows its progress by
     exempt = {"dlcore.graph.picture", "dlcore.training.checkpoints"}
+    exempt |= {"dlcore.console.progress", "dlcore.console.interrupts"}
     known = [
         f"{name} imports {target}"
         for name, tree in below

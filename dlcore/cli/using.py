@@ -81,8 +81,8 @@ def _write(frame: Any, kind: str, file: Any) -> None:
 
 
 def _evaluate(run: Path, file: Path) -> str:
-    from dlcore.console.summary import two_columns
     from dlcore.deployment import load_model
+    from dlcore.report.summary import two_columns
 
     found = load_model(run).evaluate(file)
     rows = [("examples", short(found.n)), ("loss", short(found.loss))]

@@ -1,1 +1,1 @@
-"""The terminal: progress, tables, numbers as text."""
+"""The terminal: progress, signals, numbers as text."""

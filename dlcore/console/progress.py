@@ -1,6 +1,7 @@
 """Progress of everything that lasts: a bar on a terminal, a few plain lines on a pipe or in a log file."""
 
 import contextlib
+import importlib.util
 import io
 import os
 import sys
@@ -23,24 +24,27 @@ class Progress(Protocol):
 
 
 @contextlib.contextmanager
-def bar(description: str, total: int, unit: str = "it") -> Iterator[Progress]:
+def bar(description: str, total: int, unit: str = "it", after: float = 0.0) -> Iterator[Progress]:
     """Progress of ``total`` steps on standard error while the block runs, and one line of how long it took.
 
     ``unit`` is the singular of what is counted ("epoch"). On a terminal the bar is replaced by that line; elsewhere
-    there are at most six plain lines in all. A signal that was ``deferred`` is raised here and by ``update``.
+    there are at most six plain lines in all; what is over within ``after`` seconds is not told at all. A signal that
+    was ``deferred`` is raised here and by ``update``.
     """
     interrupts.check()
     stream, begin = sys.stderr or io.StringIO(), time.monotonic()
-    shown = _Bar(description, total, unit, stream) if _is_terminal(stream) else _Lines(description, total, unit, stream)
+    shown = (_Bar if _is_terminal(stream) else _Lines)(description, total, unit, stream, after)
     try:
         yield shown
     except BaseException as error:
         shown.close()
         word = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-        say(f"{description}: {word} at {shown.done} of {_count(total, unit)} after {_since(begin)}", stream)
+        if time.monotonic() - begin >= after:
+            say(f"{description}: {word} at {shown.done} of {_count(total, unit)} after {_since(begin)}", stream)
         raise
     shown.close()
-    say(f"{description}: {_count(shown.done, unit)} in {_since(begin)}", stream)
+    if time.monotonic() - begin >= after:
+        say(f"{description}: {_count(shown.done, unit)} in {_since(begin)}", stream)
 
 
 def duration(seconds: float) -> str:
@@ -59,12 +63,12 @@ def duration(seconds: float) -> str:
 class _Bar:
     """A tqdm bar, wiped out when it is closed."""
 
-    def __init__(self, description: str, total: int, unit: str, stream: TextIO):
+    def __init__(self, description: str, total: int, unit: str, stream: TextIO, after: float):
         from tqdm import tqdm
 
         self.done = 0
         self._bar: Any = tqdm(
-            total=total, desc=description, unit=f" {unit}", file=stream, leave=False, dynamic_ncols=True
+            total=total, desc=description, unit=f" {unit}", file=stream, leave=False, dynamic_ncols=True, delay=after
         )
 
     def update(self, done: int, note: str = "") -> None:
@@ -81,18 +85,19 @@ class _Bar:
 class _Lines:
     """A line at the start, then one whenever another fifth is done, but not in quick succession."""
 
-    def __init__(self, description: str, total: int, unit: str, stream: TextIO):
+    def __init__(self, description: str, total: int, unit: str, stream: TextIO, after: float):
         self.done = 0
         self._description, self._total, self._stream = description, total, stream
         self._begin = self._last = time.monotonic()
-        self._part = 0
-        say(f"{description}: {_count(total, unit)}", stream)
+        self._part, self._after = 0, after
+        if not after:
+            say(f"{description}: {_count(total, unit)}", stream)
 
     def update(self, done: int, note: str = "") -> None:
         self.done = done
         interrupts.check()
         now, part = time.monotonic(), done * (_LINES + 1) // max(self._total, 1)
-        if not self._part < part <= _LINES or now - self._last < _QUIET:
+        if not self._part < part <= _LINES or now - self._last < max(_QUIET, self._after):
             return
         self._part, self._last = part, now
         left = (now - self._begin) * (self._total - done) / done
@@ -108,6 +113,11 @@ def _count(n: int, unit: str) -> str:
 
 
 def _is_terminal(stream: TextIO) -> bool:
+    """Whether a bar can be drawn there again and again: on a terminal, and in a notebook."""
+    if importlib.util.find_spec("tqdm") is None:
+        return False
+    if type(stream).__module__.startswith("ipykernel"):
+        return True
     if not stream.isatty() or os.environ.get("TERM") == "dumb":
         return False
     try:

@@ -147,7 +147,7 @@ def _fit(setup: Setup, task: Task, folder: Path, devices: str | None) -> Run:
         progress.update(now.epoch, _note(now))
 
     with bar("Train", setup.epochs, "epoch") as progress:
-        run = fit(setup, task.split, task.key, watch=watch, resume=there, devices=devices)
+        run = fit(setup, task.split, task.key, watch=watch, progress=False, resume=there, devices=devices)
     if run.ending == "interrupted":
         _save(run, folder)
     return run

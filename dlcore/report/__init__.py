@@ -1,10 +1,10 @@
 """What people read of a run folder: the HTML report, TensorBoard's events, a table at the end."""
 
 from dlcore.console.progress import bar
-from dlcore.console.summary import summary
 from dlcore.report.comparison import compare, draw_comparison
 from dlcore.report.ending import finish
 from dlcore.report.html import UndrawnError, build
+from dlcore.report.summary import summary
 from dlcore.report.tensorboard import write_events
 from dlcore.runs import RunFolder, environment, read
 

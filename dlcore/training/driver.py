@@ -1,13 +1,15 @@
 """``fit``: the numbers of ``train``, driven in compiled chunks from a loop that can report, save and be interrupted."""
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from dlcore.console.progress import bar
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.training.checks import check_key, check_like, leaf_shapes
@@ -21,6 +23,7 @@ from dlcore.training.watch import History
 
 MOST = 64  # epochs of a chunk: what bounds the rows that a call gives back
 SECONDS = 1.0  # that a chunk is to take: what Ctrl-C waits for
+_PATIENCE = 2.0  # seconds in which nobody asks how far it is
 
 _start = jax.jit(start)
 _advance = jax.jit(advance_some, static_argnames="most")
@@ -50,13 +53,15 @@ def fit(
     key: Array,
     *,
     watch: Callable[[Progress], None] | None = None,
+    progress: bool = True,
     resume: tuple[TrainState, History | None] | None = None,
     devices: str | Sequence[Any] | None = None,
 ) -> Run:
     """Train ``setup`` on ``data`` as ``train`` does, in chunks of epochs: another number never compiles anew.
 
     ``data`` is a split, or a pair (x, y), of which a fifth is put aside for validation; the run's ``notes`` say so.
-    ``watch`` is called after every chunk, of a tenth of the epochs or of about a second, whatever is shorter. Ctrl-C
+    ``watch`` is called after every chunk, of a tenth of the epochs or of about a second, whatever is shorter. What
+    lasts longer than two seconds shows its ``progress`` on standard error, a bar or a few lines in a log file. Ctrl-C
     ends the training after the chunk in hand, a second one at once, and what was learned is kept; early stopping and
     divergence end it too. ``resume`` is the (state, history) of an earlier, shorter or interrupted, training; the
     history is None for a state before its first epoch, such as ``start_from`` gives. The history has one row for every
@@ -79,12 +84,13 @@ def fit(
     notes, given, mesh = _notes(data), setup, None if devices is None else batch_mesh(devices)
     setup, data = ready(setup, data)
     state, rows = (None, []) if resume is None else _resumed(resume, setup, data, key)
-    with interruptible() as asked:
+    with interruptible() as asked, _shown(progress, setup.epochs) as show:
         try:
             state = _start(setup, data, key) if state is None else state
             for after, row in _chunks(setup, data, state, asked, mesh):
                 rows.append(row)  # before the state: an interruption in between leaves a row too many, not too few
                 state = after
+                show(int(state.epoch), row)
                 if watch:
                     watch(Progress(int(state.epoch), setup.epochs, row, state, rows))
         except KeyboardInterrupt:  # the state of the last whole chunk is in hand: it is the result
@@ -93,6 +99,23 @@ def fit(
     history = concatenate(rows or [_no_epochs(setup, data, state)])
     history = jax.tree.map(lambda a: a[: int(state.epoch)], history)
     return Run(given, state.best.params, state.best.model_state, history, state, notes=notes)
+
+
+@contextlib.contextmanager
+def _shown(progress: bool, epochs: int) -> Iterator[Callable[[int, History], None]]:
+    """What shows how many of the ``epochs`` are done, with the last row: of several processes the first speaks."""
+    if not progress or jax.process_index():
+        yield lambda *_: None
+        return
+    with bar("Train", epochs, "epoch", after=_PATIENCE) as shown:
+        yield lambda epoch, row: shown.update(epoch, _note(row))
+
+
+def _note(row: History) -> str:
+    """The last loss and rate that are numbers: not every epoch is looked at, and the last may have diverged."""
+    named = {"validation loss": row.validation_loss, "learning rate": row.learning_rate}
+    sound = {name: values[np.isfinite(values)] for name, values in named.items()}
+    return ", ".join(f"{name} {values[-1]:.4g}" for name, values in sound.items() if len(values))
 
 
 def _chunks(setup, data, state, asked, mesh):

@@ -21,7 +21,7 @@ from dlcore.optimizers import (
 from dlcore.regularizers import L2
 from dlcore.schedules import Exponential
 from dlcore.solvers import BFGS, LBFGS, NewtonCG, minimize
-from dlcore.training import EarlyStopping, Setup, evaluate, fit
+from dlcore.training import EarlyStopping, Setup, driver, evaluate, fit
 from dlcore.training import train as train_eagerly
 from dlcore.tree.leaves import everything
 from dlcore.tuning import grid, sweep
@@ -211,3 +211,15 @@ def test_the_number_of_epochs_and_its_divisors_do_not_matter():
     assert epochs[-1] == 199
     assert sum(len(p.history.train_loss) for p in told) == 199
     jax.tree.map(np.testing.assert_array_equal, told[-1].whole, run.history)
+
+
+def test_progress_is_shown_unless_nobody_wants_it(capsys, monkeypatch):
+    setup = small_setup(epochs=4)
+    monkeypatch.setattr(driver, "_PATIENCE", 1e6)
+    fit(setup, DATA, KEY)
+    assert capsys.readouterr().err == ""  # over before anybody would ask
+    monkeypatch.setattr(driver, "_PATIENCE", 0.0)
+    fit(setup, DATA, KEY, progress=False)
+    assert capsys.readouterr().err == ""
+    fit(setup, DATA, KEY)
+    assert [line.partition(" in ")[0] for line in capsys.readouterr().err.splitlines()] == ["Train: 4 epochs"] * 2

@@ -100,7 +100,7 @@ class Network(BaseEstimator, abc.ABC):
     def fit(self, X: Any, y: Any) -> Any:
         """Train on X [n, d] and y; raises ValueError where these, or parameters, cannot be trained on."""
         training = self.prepare(X, y)
-        return self.finish(fit(training.setup, training.data, training.key))
+        return self.finish(fit(training.setup, training.data, training.key, progress=False))
 
     def prepare(self, X: Any, y: Any) -> Training:
         """All of ``fit`` before the training itself: inputs are checked, targets coded, the setup is made."""

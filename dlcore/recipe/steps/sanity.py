@@ -60,4 +60,4 @@ def _overfit(setup: Setup, task: Task, n: int, watch: Any) -> tuple[data.Example
         free
         | {"penalty": None, "batch_size": None, "epochs": EPOCHS, "optimizer.learning_rate": RATE, "watch.by": None},
     )
-    return few, fit(plain, data.Split(few, few), task.key, watch=watch).history
+    return few, fit(plain, data.Split(few, few), task.key, watch=watch, progress=False).history
