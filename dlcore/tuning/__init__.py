@@ -10,21 +10,23 @@ from dlcore.tuning.ensembles import (
     train_ensemble,
 )
 from dlcore.tuning.first_steps import FirstSteps, find_learning_rate
+from dlcore.tuning.forecasts import Forecast, SweepPlan
 from dlcore.tuning.halving import Halving, Hyperband
 from dlcore.tuning.known import Rows
-from dlcore.tuning.plan import Plan, plan_of
+from dlcore.tuning.layout import Plan, plan_of
 from dlcore.tuning.refinement import beyond, edges, refine
 from dlcore.tuning.sampling import Choice, Integers, LogUniform, Uniform, sample
 from dlcore.tuning.search import HalvingRung, SweepProgress
 from dlcore.tuning.spaces import Assignment, Space, assign, axes_of, grid
 from dlcore.tuning.study import Study
-from dlcore.tuning.sweeps import extend, resume, sweep
+from dlcore.tuning.sweeps import extend, plan, resume, sweep
 
 __all__ = [
     "Assignment",
     "Choice",
     "DataLadder",
     "FirstSteps",
+    "Forecast",
     "Halving",
     "HalvingRung",
     "Hyperband",
@@ -35,6 +37,7 @@ __all__ = [
     "Rows",
     "Space",
     "Study",
+    "SweepPlan",
     "SweepProgress",
     "Uniform",
     "assign",
@@ -50,6 +53,7 @@ __all__ = [
     "grid",
     "importance",
     "member_outputs",
+    "plan",
     "plan_of",
     "refine",
     "resume",
