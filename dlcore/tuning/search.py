@@ -186,7 +186,7 @@ class _Search:
             known = {row for row in rows if goal in self.found.get(row, ())}
             self.done += len(known)
             if final:
-                self.keeper.see({row: self.found[row][goal].found for row in known})
+                self._judge({row: self.found[row][goal].found for row in known})
             for epoch, some in self._starts(rows, goal).items():
                 resting = None if epoch is None else {row: self.found[row][epoch] for row in some}
                 jobs.append(Job(number, group.only(some, epoch), goal, resting, known))
@@ -204,7 +204,7 @@ class _Search:
         for job, finished in self._finished(jobs):
             whole = finished.epoch == job.goal
             if final and whole:
-                self._judge(finished.resting(()))
+                self._judge({row: one.found for row, one in finished.resting(()).items()})
             wanted = [row for row in finished.rows if not (final and whole) or self.keeper.wants(row)]
             self._add(finished.resting(wanted))
             self._lay(job.number, finished.plan)
@@ -235,10 +235,10 @@ class _Search:
             self.groups[number] = self.groups[number].like(plan)
             self.how.lay(self.names[number], plan.rows)
 
-    def _judge(self, new):
+    def _judge(self, ended: Mapping[Row, Rows]) -> None:
         """Let go of the states of rows that have lost their chance."""
-        before = self.keeper.hopeful
-        self.keeper.see({row: one.found for row, one in new.items()})
+        before = self.keeper.hopeful | (ended.keys() & self.found.keys())
+        self.keeper.see(ended)
         for row in before - self.keeper.hopeful:
             self.found[row] |= {self._last(row).epoch: self._last(row)._replace(state=None)}
 

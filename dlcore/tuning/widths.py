@@ -4,7 +4,6 @@ Widths that were found are remembered, for a program and a machine, in the user'
 """
 
 import contextlib
-import functools
 import hashlib
 import json
 import os
@@ -21,7 +20,7 @@ from dlcore.data.files import read, write
 from dlcore.numerics.formats import PyTree
 from dlcore.tree import to_config
 from dlcore.tuning.layout import Plan
-from dlcore.tuning.memory import SHARE, fitting, free_memory
+from dlcore.tuning.memory import SHARE, fitting, free_memory, out_of_memory
 from dlcore.tuning.programs import Program
 from dlcore.tuning.rows import Group, calls_of
 
@@ -97,7 +96,12 @@ def _others(group, data, devices, first, factor) -> Iterator[Trial]:
         if not wider or (first.free is not None and first.data + row * other.plan.rows > SHARE * first.free):
             return
         plan = other.plan
-        yield tried(other, data, devices)
+        try:
+            yield tried(other, data, devices)
+        except jax.errors.JaxRuntimeError as error:
+            if out_of_memory(error):
+                return
+            raise
 
 
 def long(seconds: float, compiling: float) -> bool:
@@ -126,24 +130,24 @@ def _machine(devices):
     return [*kinds, platform.machine(), os.cpu_count(), jax.__version__]
 
 
+_known: dict[str, int] = {}  # what this process has remembered
+
+
 def recall(name: str) -> int | None:
     """The width that is remembered for a program."""
-    return _known().get(name) if name else None
+    return {**_read(), **_known}.get(name) if name else None
 
 
 def remember(name: str, width: int) -> None:
     """Keep the width of a program; where there is no folder for it, as long as this process lives."""
     if name:
-        known = {**_known(), name: width}
-        _known.cache_clear()
+        _known[name] = width
         with contextlib.suppress(OSError):
             _path().parent.mkdir(parents=True, exist_ok=True)
-            write(_path(), known)
-        _known().update(known)
+            write(_path(), {**_read(), name: width})
 
 
-@functools.cache
-def _known() -> dict[str, int]:
+def _read() -> dict[str, int]:
     try:
         return read(_path())
     except ValueError:

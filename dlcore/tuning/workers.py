@@ -1,13 +1,16 @@
 """A study on the workers of an executor: every call of a program is a task that may run anywhere, and again.
 
-A worker gets the study, setups and data, once: a task names it by its hash, and who does not know it asks for it. What
-comes back are the rows on the host, bit for bit those of one device of the same kind here.
+A worker gets the study, setups and data, once: a task names it by its hash, and who does not know it answers with a
+name of its own. What comes back are the rows on the host, bit for bit those of one device of the same kind here.
 """
 
 import hashlib
+import os
 import pickle
+import platform
 import time
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from typing import Any, NamedTuple
@@ -27,10 +30,7 @@ from dlcore.tuning.spaces import assign
 
 ATTEMPTS = 3  # of a call, before its error is the study's
 PATIENCE = 60.0  # seconds without an answer, at least, until what is open is given to other workers too
-SETTINGS = (
-    *("jax_enable_x64", "jax_default_matmul_precision", "jax_threefry_partitionable"),
-    "jax_disable_most_optimizations",
-)
+SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_threefry_partitionable")
 SLOW = 10  # times the longest wait so far, at least
 
 
@@ -67,12 +67,12 @@ class Unpacked(NamedTuple):
     data: Any
 
 
-def work(task: Task, package: bytes | None = None) -> list[Finished] | None:
-    """Train a call, on the worker's first device; None where the study is not known and did not come along."""
+def work(task: Task, package: bytes | None = None) -> list[Finished] | str:
+    """Train a call, on the worker's first device; its name where the study is not known and did not come along."""
     study = _known.get(task.study)
     if study is None:
         if package is None:
-            return None
+            return f"{platform.node()} {os.getpid()}"
         _known.clear()  # of one study at a time
         study = _known[task.study] = _unpacked(package)
     group = study.groups[task.number].only(task.call.rows, task.epoch).like(task.plan)
@@ -137,7 +137,7 @@ class _Round:
     def __init__(self, executor: Executor, tasks: list[Task], package: bytes):
         self._executor, self._tasks, self._package = executor, tasks, package
         self._out: dict[Future, int] = {}
-        self._failed = dict.fromkeys(range(len(tasks)), 0)
+        self._failed, self._unknown, self._served = Counter(), Counter(), set()
         self._longest, self._doubled = None, False
 
     def answers(self) -> Iterator[tuple[int, list[Finished]]]:
@@ -169,15 +169,23 @@ class _Round:
         error = _error(future)
         if error is None:
             parts = future.result()
-            if parts is None:
-                self._submit(i, self._package)
-            return parts
+            return self._served_to(parts, i) if isinstance(parts, str) else parts
         self._failed[i] += 1
         if isinstance(error, BrokenExecutor) or self._failed[i] == ATTEMPTS:
             raise _given_up(error) from error
         warnings.warn(f"executor: a worker failed ({_line(error)}); its rows are trained by another", stacklevel=2)
         self._submit(i, self._package)
         return None
+
+    def _served_to(self, worker, i):
+        """Send a task again to a ``worker`` who did not know the study: once with it.
+
+        Who knows which worker gets it? If that was another, the task comes back a second time, and goes with it.
+        """
+        known = worker in self._served and not self._unknown[i]
+        self._served.add(worker)
+        self._unknown[i] += 1
+        self._submit(i, *(() if known else (self._package,)))
 
     def _answered(self, open_):
         """The futures that are done, once there are some."""
