@@ -48,13 +48,13 @@ class Program:
         history, still = jax.device_get(told)
         return state, (jax.tree.map(lambda a: np.moveaxis(a[:, :count], 1, -1), history), still)
 
-    def bytes(self, places: Cells, state: TrainState) -> int:
-        """What a call takes on a device at its peak, data included, by the compiler's own account; 0 without one.
+    def compiled(self, places: Cells, state: TrainState) -> Any:
+        """The program of ``advance`` as the compiler gives it; it is there for the calls."""
+        return advance_tiles.lower(*self._arguments(places, state, 0, 1), **self._static).compile()
 
-        The program is compiled for it, and is there for the calls.
-        """
-        lowered = advance_tiles.lower(*self._arguments(places, state, 0, 1), **self._static)
-        parts = lowered.compile().memory_analysis()
+    def bytes(self, places: Cells, state: TrainState) -> int:
+        """What a call takes on a device at its peak, data included, by the compiler's own account; 0 without one."""
+        parts = self.compiled(places, state).memory_analysis()
         if parts is None:
             return 0
         taken = parts.argument_size_in_bytes + parts.output_size_in_bytes + parts.temp_size_in_bytes
