@@ -29,7 +29,7 @@ from dlcore.tuning.rows import Call, Group, groups_of, open_calls
 from dlcore.tuning.spaces import assign
 
 ATTEMPTS = 3  # of a call, before its error is the study's
-PATIENCE = 60.0  # seconds without an answer, at least, until what is open is given to other workers too
+PATIENCE = 600.0  # seconds without a call that is done, at least, until what is out is given to other workers too
 SETTINGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_threefry_partitionable")
 SLOW = 10  # times the longest wait so far, at least
 
@@ -138,7 +138,7 @@ class _Round:
         self._executor, self._tasks, self._package = executor, tasks, package
         self._out: dict[Future, int] = {}
         self._failed, self._unknown, self._served = Counter(), Counter(), set()
-        self._longest, self._doubled = None, False
+        self._last, self._longest, self._doubled = time.monotonic(), None, False
 
     def answers(self) -> Iterator[tuple[int, list[Finished]]]:
         """The number of each task with what it gives, as they come."""
@@ -151,6 +151,7 @@ class _Round:
                 parts = self._parts(i, future) if i in open_ else None
                 if parts is not None:
                     open_.remove(i)
+                    self._note()
                     yield i, parts
 
     def end(self) -> None:
@@ -187,14 +188,18 @@ class _Round:
         self._unknown[i] += 1
         self._submit(i, *(() if known else (self._package,)))
 
+    def _note(self):
+        """A call is done: how long that took says what silence is. Before the first nobody knows, and we wait."""
+        now = time.monotonic()
+        self._longest, self._doubled = max(self._longest or 0.0, now - self._last), False
+        self._last = now
+
     def _answered(self, open_):
         """The futures that are done, once there are some."""
-        began = time.monotonic()
         while True:
             limit = None if self._longest is None else max(PATIENCE, SLOW * self._longest)
             done, _ = wait(self._out, limit, FIRST_COMPLETED)
             if done:
-                self._longest = max(self._longest or 0.0, time.monotonic() - began)
                 return done
             self._double(open_, limit)
 
