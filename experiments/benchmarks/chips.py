@@ -1,7 +1,8 @@
 """An estimate of a study on a chip that is not here: the roofline of its steps, from the compiler's count.
 
-A step of rows takes at least the time of its operations at the chip's peak and of its bytes at the peak of its memory,
-whichever is longer. Real programs of small networks reach a fraction of either: this is the least, not the expected.
+A step takes the time of its operations at the chip's peak, or of its bytes at the peak of its memory, whichever is
+longer. Both are counted in the program for this CPU, in which other operations are fused than on the chip, and no small
+network reaches either peak: it says the order of magnitude and what the limit is.
 """
 
 import math
@@ -39,7 +40,7 @@ def estimates() -> list[Row]:
 
 
 def one_batch() -> Split:
-    """Examples of one step an epoch, since the compiler counts the body of a loop once; with as many evaluated."""
+    """Examples of one step an epoch, since the compiler counts the body of a loop once; both parts are evaluated."""
     return images(64)
 
 
@@ -62,6 +63,6 @@ def _rows(name, setup, batch):
             "Mflop a step": f"{operations / 1e6:.1f}",
             "MB a step": f"{moved / 1e6:.1f}",
             "rows in 70 %": f"{int(0.7 * chip.memory / row)}",
-            "at least s": f"{max(compute, memory):.0f}",
+            "estimate s": f"{max(compute, memory):.0f}",
             "limit": "memory" if memory > compute else "operations",
         }
