@@ -111,7 +111,7 @@ def halving(digits, rounds):
     for name, study in found.items():
         tied = "within" if study.best in whole.one_standard_error else "not within"
         print(f"{name:18} chooses {study.best}, {tied} a standard error of the best of all, {whole.best}; ", end="")
-        print(f"{study.reached.sum() / 64 / 27:.0%} of the epochs")
+        print(f"{np.minimum(study.reached, 27).mean() / 27:.0%} of the epochs")
 
 
 def memory(digits, rounds):
