@@ -41,7 +41,8 @@ class Watch:
 
     ``training`` is "all", a number of training examples, drawn once from the key, or None for none. Losses and metrics
     of what is not looked at are NaN; without an evaluation no epoch is the best and none stops. At most ``chunk``
-    examples are evaluated at once, which bounds memory and has no influence on the numbers.
+    examples are evaluated at once, which bounds memory and has no influence on the numbers; in a sweep more than eight
+    rows at once share eight times as many.
 
     Trainings are judged ``by`` a metric, such as ``F1()``, or by the validation loss: it says which epoch is the best,
     when to stop early, and what a sweep compares. A function says by an attribute ``larger`` whether that is better.

@@ -73,6 +73,17 @@ def configured(config: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, config
 
 
+def packages_of(config: Any) -> tuple[str, ...]:
+    """The packages outside of dlcore that a saved form names: for who wrote it, to trust them."""
+    if isinstance(config, list):
+        return tuple(sorted({package for item in config for package in packages_of(item)}))
+    if not isinstance(config, dict):
+        return ()
+    names = [config[key] for key in ("$type", "$partial", "$function") if key in config]
+    outside = {name.split(".")[0] for name in names if name.rpartition(".")[0] not in PACKAGES}
+    return tuple(sorted(outside.union(packages_of(list(config.values())))))
+
+
 def public_name(thing: Any) -> str:
     """The public name of a class or function, "optimizers.Adam"; outside dlcore its module and name.
 

@@ -11,15 +11,16 @@ from dlcore.tuning.ensembles import (
     train_ensemble,
 )
 from dlcore.tuning.first_steps import FirstSteps, find_learning_rate
+from dlcore.tuning.forecasts import Forecast, SweepPlan
 from dlcore.tuning.halving import Halving, Hyperband
 from dlcore.tuning.known import Rows
-from dlcore.tuning.plan import Plan, plan_of
+from dlcore.tuning.layout import Plan, plan_of
 from dlcore.tuning.refinement import beyond, edges, refine
 from dlcore.tuning.sampling import Choice, Integers, LogUniform, Uniform, sample
 from dlcore.tuning.search import HalvingRung, SweepProgress
 from dlcore.tuning.spaces import Assignment, Space, assign, axes_of, grid
 from dlcore.tuning.study import Study
-from dlcore.tuning.sweeps import extend, resume, sweep
+from dlcore.tuning.sweeps import extend, plan, resume, sweep
 from dlcore.tuning.unseen import HeldOut, held_out
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Choice",
     "DataLadder",
     "FirstSteps",
+    "Forecast",
     "Halving",
     "HalvingRung",
     "HeldOut",
@@ -39,6 +41,7 @@ __all__ = [
     "Rows",
     "Space",
     "Study",
+    "SweepPlan",
     "SweepProgress",
     "Uniform",
     "assign",
@@ -56,6 +59,7 @@ __all__ = [
     "importance",
     "member_outputs",
     "one_change_at_a_time",
+    "plan",
     "plan_of",
     "refine",
     "resume",

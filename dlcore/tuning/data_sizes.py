@@ -11,8 +11,9 @@ from dlcore.numerics.errors import check_count, needed
 from dlcore.numerics.formats import Array
 from dlcore.training import Setup, arrays
 from dlcore.training.checks import check_key
+from dlcore.tuning.calls import Chunk, Job, run
 from dlcore.tuning.known import Resting, Row, Rows, Stream, at_epochs, together
-from dlcore.tuning.rows import Chunk, groups_of, run
+from dlcore.tuning.rows import groups_of
 from dlcore.tuning.spaces import setups_of
 
 SIZES = (1, 4, 10, 100, 1000)  # the lectures' ladder, as far as a doubling leads to all examples
@@ -70,7 +71,7 @@ def data_ladder(
     places, chips = [len(data.train.y)] * len(rows), tuple(devices or jax.devices())
     (group,) = groups_of(setups_of(setup, [{}], data), rows, key, devices=chips, sizes=places)
     found: dict[Row, Resting] = {}
-    for finished in run(group, arrays(parts), devices=chips, watch=watch):
+    for finished in run(Job(0, group, setup.epochs), arrays(parts), devices=chips, watch=watch):
         found |= finished.resting(())
     return _ladder(sizes, together([found[row].found for row in rows]), seeds)
 

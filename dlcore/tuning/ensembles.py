@@ -17,8 +17,9 @@ from dlcore.numerics.formats import Array, at_least_f32
 from dlcore.training import Run, Setup, arrays
 from dlcore.training.checks import check_key
 from dlcore.training.run import outputs
+from dlcore.tuning.calls import Chunk, Job, run
 from dlcore.tuning.known import Resting, Row, Stream
-from dlcore.tuning.rows import Chunk, groups_of, run, words_of
+from dlcore.tuning.rows import groups_of, words_of
 from dlcore.tuning.spaces import Assignment, setups_of
 
 
@@ -51,7 +52,7 @@ def train_ensemble(
         got = f"{len(groups)} structures"
         raise ValueError(needed("train_ensemble", "assignments of numbers", got, "an ensemble of each structure"))
     found: dict[Row, Resting] = {}
-    for finished in run(groups[0], data, devices=devices, watch=watch):
+    for finished in run(Job(0, groups[0], setup.epochs), data, devices=devices, watch=watch):
         found |= finished.resting()
     return ensemble_of(setups, rows, found, key)
 

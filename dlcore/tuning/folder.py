@@ -15,9 +15,10 @@ from dlcore.data.files import Path, alone, read, write
 from dlcore.numerics.errors import needed
 from dlcore.training import History, as_arrays, start
 from dlcore.tree import differences, from_config, to_config
+from dlcore.tuning.found import Found
 from dlcore.tuning.kept_data import fingerprint, read_data, write_data
 from dlcore.tuning.known import Resting, Row, Rows, Stream, together
-from dlcore.tuning.search import Asked, Found
+from dlcore.tuning.search import Asked
 from dlcore.tuning.spaces import assign
 
 FORMAT = 1
@@ -56,6 +57,7 @@ class StudyFolder:
         else:
             write_data(self.path / "data", self._asked.data)
         write(self.path / _NAME, now)
+        self._said, self.widths = now, now["widths"]
         return now
 
     def __exit__(self, *_: object) -> None:
@@ -84,6 +86,13 @@ class StudyFolder:
             self._lost = True
             warnings.warn(f"{path}: cannot be written ({error.strerror}); what comes now is not kept", stacklevel=2)
         self._count += 1
+
+    def lay(self, name: str, rows: int) -> None:
+        """Keep how many rows of a program run at once: in other tiles last bits are others."""
+        if name and not self._lost and self.widths.get(name) != rows:
+            self.widths[name] = rows
+            with contextlib.suppress(OSError):  # said by ``note``
+                write(self.path / _NAME, self._said)
 
     def settle(self, found: Found) -> None:
         """Remove the files of states that ``found`` does not have any more."""
@@ -180,6 +189,7 @@ def _about(asked: Asked) -> dict[str, Any]:
         "keep": asked.keep,
         "data": fingerprint(asked.data),
         "precision": str(jax.dtypes.canonicalize_dtype(float)),
+        "widths": {},
     }
 
 
@@ -194,7 +204,8 @@ def _merged(path: pathlib.Path, saved: dict[str, Any], now: dict[str, Any]) -> d
     new = [one for one, text in zip(_space(now), wanted, strict=True) if text not in set(there)]
     whole = [*_space(saved), *new]
     place = {_text(one): i for i, one in enumerate(whole)}
-    return {**now, "space": {**now["space"], "$value": whole}, "order": [place[text] for text in wanted]}
+    order, widths = [place[text] for text in wanted], saved.get("widths", {})
+    return {**now, "space": {**now["space"], "$value": whole}, "order": order, "widths": widths}
 
 
 def _another(saved, now):

@@ -1,7 +1,8 @@
 """The engine of a study: which rows are not there yet, rung by rung, and the states of which of them are kept."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,15 +12,17 @@ import numpy as np
 from dlcore.data import padded
 from dlcore.numerics.formats import Array
 from dlcore.training import Criterion, Setup, arrays, criterion_of
-from dlcore.training.metrics import LOSS
+from dlcore.tree import to_config
+from dlcore.tuning.calls import Chunk, Finished, Job, run
+from dlcore.tuning.found import Found, table
 from dlcore.tuning.halving import Bracket, Halving, Hyperband
+from dlcore.tuning.keeper import Keeper
 from dlcore.tuning.known import Resting, Row, Rows, Stream, judged, mean_loss, together
-from dlcore.tuning.plan import Plan
-from dlcore.tuning.rows import Chunk, Group, groups_of, run
+from dlcore.tuning.layout import Plan
+from dlcore.tuning.rows import Group, groups_of
 from dlcore.tuning.spaces import Assignment
-from dlcore.tuning.tiles import missing
-
-Found = dict[Row, dict[int, Resting]]  # rows at the epochs that they have come to
+from dlcore.tuning.widths import program_name, recall
+from dlcore.tuning.workers import Crew, Package, conditions
 
 
 class SweepProgress(NamedTuple):
@@ -67,12 +70,19 @@ class Asked(NamedTuple):
 
 
 class How(NamedTuple):
-    """How it is done, without influence on what is found; ``plans`` of a search before, whose programs are there."""
+    """How it is done, without influence on what is found; ``plans`` of a search before, whose programs are there.
+
+    Where no ``width`` is given it is the one in ``widths``, of the study's folder, by the name of the program, else the
+    one that the machine remembers; ``lay`` is told each that is taken. An ``executor`` has workers for the calls.
+    """
 
     devices: tuple[Any, ...]
     width: int | None = None
     watch: Callable[[SweepProgress], None] | None = None
     plans: tuple[Plan, ...] = ()
+    widths: Mapping[str, int] = {}
+    lay: Callable[[str, int], None] = lambda name, rows: None
+    executor: Executor | None = None
 
 
 class Answer(NamedTuple):
@@ -91,17 +101,45 @@ def search(
     return _Search(asked, setups, found, how, note).answer()
 
 
+class Laid(NamedTuple):
+    """All rows of a study in groups, the names of their programs, "" where the width is given, and the data.
+
+    ``sizes`` are those of the training parts of folds.
+    """
+
+    groups: list[Group]
+    names: list[str]
+    rows: list[Row]
+    sizes: list[int] | None
+    data: Any
+
+
+def laid(asked: Asked, setups: Sequence[Setup], how: How) -> Laid:
+    """The rows of ``setups`` as arrays, in groups of the width that is given, or known of the programs."""
+    folded = isinstance(asked.data, list)
+    data = arrays(padded(asked.data) if folded else asked.data)
+    sizes = [len(split.train.y) for split in asked.data] if folded else None
+    rows = [Row(i, stream) for i in range(len(setups)) for stream in asked.streams]
+    groups = groups_of(setups, rows, asked.key, devices=how.devices, width=how.width, sizes=sizes)
+    names = [program_name(group, data, how.devices) if how.width is None else "" for group in groups]
+    if not how.plans:
+        widths = [how.widths.get(name) or recall(name) for name in names]
+        groups = [group.wide(w, len(how.devices)) if w else group for group, w in zip(groups, widths, strict=True)]
+    return Laid(groups, names, rows, sizes, data)
+
+
 class _Search:
     def __init__(self, asked, setups, found, how, note):
         self.asked, self.setups, self.how, self.note = asked, setups, how, note
         self.found: Found = {row: dict(at) for row, at in found.items()}
-        folded = isinstance(asked.data, list)
-        self.data = arrays(padded(asked.data) if folded else asked.data)
-        sizes = [len(split.train.y) for split in asked.data] if folded else None
-        every = [Row(i, stream) for i in range(len(setups)) for stream in asked.streams]
-        groups = groups_of(setups, every, asked.key, devices=how.devices, width=how.width, sizes=sizes)
-        self.groups = self._as_before(groups) if len(how.plans) == len(groups) else groups
-        self.brackets = _brackets(asked, setups)
+        known = laid(asked, setups, how)
+        self.groups, self.names, self.data = known.groups, known.names, known.data
+        if len(how.plans) == len(self.groups):
+            self.groups = self._as_before(self.groups)
+        for name, group in zip(self.names, self.groups, strict=True):
+            how.lay(name, group.plan.rows)
+        self.crew = how.executor and Crew(how.executor, _package(asked, known))
+        self.brackets = brackets_of(asked, setups)
         self.keeper = Keeper(len(asked.streams), asked.keep, asked.by)
         self.total, self.done = sum(map(_trainings, self.brackets)) * len(asked.streams), 0
         self.rungs: list[HalvingRung] = []
@@ -141,16 +179,18 @@ class _Search:
 
     def _train(self, alive, until, final):
         """The rows of the configurations ``alive``, to the epoch ``until``, or each to its last."""
-        chosen = set(alive)
-        for group in self.groups:
+        chosen, jobs = set(alive), []
+        for number, group in enumerate(self.groups):
             goal = until or group.epochs
             rows = [row for row in group.rows if row.setup in chosen]
             known = {row for row in rows if goal in self.found.get(row, ())}
             self.done += len(known)
             if final:
-                self.keeper.see({row: self.found[row][goal].found for row in known})
+                self._judge({row: self.found[row][goal].found for row in known})
             for epoch, some in self._starts(rows, goal).items():
-                self._go_on(group.only(some, epoch), goal, known, final)
+                resting = None if epoch is None else {row: self.found[row][epoch] for row in some}
+                jobs.append(Job(number, group.only(some, epoch), goal, resting, known))
+        self._go_on(jobs, final)
 
     def _starts(self, rows, goal):
         """The rows by the last epoch before ``goal`` at which they rest with a state; None where they begin."""
@@ -160,28 +200,45 @@ class _Search:
             starts.setdefault(max(epochs, default=None), []).append(row)
         return starts
 
-    def _go_on(self, group: Group, goal: int, known: set[Row], final: bool) -> None:
-        def told(chunk: Chunk) -> None:
-            ended = chunk.rows if chunk.epoch == chunk.epochs else 0
-            if self.how.watch:
-                self.how.watch(SweepProgress(self.done + ended, self.total, chunk.epoch, chunk.epochs))
-
-        epoch = group.epoch
-        resting = None if epoch is None else {row: self.found[row][epoch] for row in group.rows}
-        how = {"devices": self.how.devices, "until": goal, "watch": told}
-        for finished in run(group, self.data, resting=resting, done=known, **how):
-            whole = finished.epoch == goal
+    def _go_on(self, jobs: list[Job], final: bool) -> None:
+        for job, finished in self._finished(jobs):
+            whole = finished.epoch == job.goal
             if final and whole:
-                self._judge(finished.resting())
+                self._judge({row: one.found for row, one in finished.resting(()).items()})
             wanted = [row for row in finished.rows if not (final and whole) or self.keeper.wants(row)]
             self._add(finished.resting(wanted))
-        for row, one in (resting or {}).items():  # they have gone on: what they came from is not needed any more
-            self.found[row][one.epoch] = one._replace(state=None)
+            self._lay(job.number, finished.plan)
+        for job in jobs:
+            for row, one in (job.resting or {}).items():  # they have gone on: what they came from is not needed
+                self.found[row][one.epoch] = one._replace(state=None)
 
-    def _judge(self, new):
+    def _finished(self, jobs: list[Job]) -> Iterator[tuple[Job, Finished]]:
+        """What was trained, as soon as it is, here or by the crew."""
+        if self.crew is not None:
+            for job, finished in self.crew.trained(jobs):
+                yield job, finished
+                self._told(Chunk(0, finished.epoch, job.goal))
+            return
+        trials = self.how.width is None and not self.how.plans
+        for job in jobs:
+            for finished in run(job, self.data, devices=self.how.devices, watch=self._told, trials=trials):
+                yield job, finished
+
+    def _told(self, chunk: Chunk) -> None:
+        ended = chunk.rows if chunk.epoch == chunk.epochs else 0
+        if self.how.watch:
+            self.how.watch(SweepProgress(self.done + ended, self.total, chunk.epoch, chunk.epochs))
+
+    def _lay(self, number, plan):
+        """The group in the tiles that it was trained in, where they turned out to be others."""
+        if plan.rows != self.groups[number].plan.rows:
+            self.groups[number] = self.groups[number].like(plan)
+            self.how.lay(self.names[number], plan.rows)
+
+    def _judge(self, ended: Mapping[Row, Rows]) -> None:
         """Let go of the states of rows that have lost their chance."""
-        before = self.keeper.hopeful
-        self.keeper.see({row: one.found for row, one in new.items()})
+        before = self.keeper.hopeful | (ended.keys() & self.found.keys())
+        self.keeper.see(ended)
         for row in before - self.keeper.hopeful:
             self.found[row] |= {self._last(row).epoch: self._last(row)._replace(state=None)}
 
@@ -193,56 +250,27 @@ class _Search:
 
     def _again(self):
         """Once more those rows that are to be kept and whose states an earlier search did not keep."""
-        for group in self.groups:
+        jobs = []
+        for number, group in enumerate(self.groups):
             lacking = [row for row in group.rows if self.keeper.wants(row) and self._last(row).state is None]
             for goal in {self._last(row).epoch for row in lacking}:
                 some = [row for row in lacking if self._last(row).epoch == goal]
-                for finished in run(group.only(some, None), self.data, devices=self.how.devices, until=goal):
-                    self._add(finished.resting())
+                jobs.append(Job(number, group.only(some, None), goal))
+        for _, finished in self._finished(jobs):
+            self._add(finished.resting())
 
     def _last(self, row):
         return self.found[row][max(self.found[row])]
 
 
-class Keeper:
-    """Says whose states to keep: of the ``keep`` best configurations, and of those that may still be among them.
-
-    Only what has trained to its end is seen. ``keep`` is a number, "all" or "none".
-    """
-
-    def __init__(self, streams: int, keep: int | str, by: Criterion = LOSS):
-        self._streams, self._keep, self._by = streams, keep, by
-        self._seen: dict[int, dict[Row, Rows]] = {}
-        self._best: list[tuple[float, int]] = []
-        self._open: set[int] = set()
-
-    def see(self, found: Mapping[Row, Rows]) -> None:
-        """Take notice of rows that have ended."""
-        for row, one in found.items():
-            self._seen.setdefault(row.setup, {})[row] = one
-        for i in {row.setup for row in found}:
-            rows = together([self._seen[i][row] for row in sorted(self._seen[i])])
-            whole, sound = len(self._seen[i]) == self._streams, not rows.diverged.any()
-            (self._open.discard if whole or not sound else self._open.add)(i)
-            if whole and sound and isinstance(self._keep, int):
-                cost = float(mean_loss(judged(rows, self._by).loss))
-                self._best = sorted([*self._best, (cost, i)])[: self._keep]
-
-    def wants(self, row: Row) -> bool:
-        """Whether the state of a row that was seen is to be kept."""
-        seen = row in self._seen.get(row.setup, ())
-        if isinstance(self._keep, str):
-            return seen and self._keep == "all"
-        return seen and (row.setup in self._open or any(row.setup == i for _, i in self._best))
-
-    @property
-    def hopeful(self) -> set[Row]:
-        """All rows whose states are to be kept."""
-        setups = self._seen if self._keep == "all" else {*self._open, *(i for _, i in self._best)}
-        return {row for i in setups for row in self._seen.get(i, ()) if self.wants(row)}
+def _package(asked, known):
+    setup, space = to_config(asked.setup), to_config(list(asked.space))
+    key = np.asarray(jax.random.key_data(asked.key)), str(jax.random.key_impl(asked.key))
+    parts = jax.device_get((known.data.train, known.data.validation))
+    return Package(setup, space, known.rows, key, known.sizes, parts, conditions())
 
 
-def _brackets(asked, setups):
+def brackets_of(asked: Asked, setups: Sequence[Setup]) -> list[Bracket]:
     """Those of the halving; without one, one of all configurations, each of which trains to its own last epoch."""
     if asked.halving is None:
         return [Bracket(tuple(range(len(setups))), (None,), 1.0)]
@@ -255,35 +283,3 @@ def _trainings(bracket):
     for last in [*[False] * (len(bracket.epochs) - 1), True]:
         count, alive = count + alive, alive if last else bracket.survivors(alive)
     return count
-
-
-def table(found: Found, configurations: int, streams: Sequence[Stream]) -> Any:
-    """``Rows`` [configurations, streams] of every row where it has come furthest; what is not there is missing."""
-    place = {stream: i for i, stream in enumerate(streams)}
-    alike: dict[Any, list[tuple[tuple[int, int], Sequence[np.ndarray]]]] = {}
-    for row, at in found.items():
-        leaves, structure = jax.tree.flatten(at[max(at)].found)
-        alike.setdefault((structure, max(at)), []).append(((row.setup, place[row.stream]), leaves))
-    places = [np.array([where for where, _ in some]).T for some in alike.values()]
-    parts = [
-        s.unflatten(map(np.stack, zip(*(leaves for _, leaves in some), strict=True))) for (s, _), some in alike.items()
-    ]
-    return _joined(places, parts, (configurations, len(streams)))
-
-
-def _joined(places, parts, size):
-    """The parts, leaves [rows, ...], as one, [configurations, streams, ...]."""
-    first = next(part for part in parts if part is not None)
-    if isinstance(first, dict):
-        names = dict.fromkeys(name for part in parts if part is not None for name in part)
-        return {name: _joined(places, [part and part.get(name) for part in parts], size) for name in names}
-    if isinstance(first, tuple):
-        columns = [[part and part[i] for part in parts] for i in range(len(first))]
-        return type(first)(*(_joined(places, column, size) for column in columns))
-    there = [(where, part) for where, part in zip(places, parts, strict=True) if part is not None]
-    epochs = [max(part.shape[1] for _, part in there)] if first.ndim > 1 else []
-    whole = np.full((*size, *epochs), missing(first.dtype), first.dtype)
-    for (i, s), part in there:
-        cell = whole[..., : part.shape[1]] if epochs else whole
-        cell[i, s] = part
-    return whole

@@ -15,10 +15,11 @@ from dlcore.training.metrics import LOSS
 from dlcore.tuning.cautions import ALL_DIVERGED, cautions
 from dlcore.tuning.ensembles import ensemble_of
 from dlcore.tuning.folder import StudyFolder, alike
+from dlcore.tuning.found import Found
 from dlcore.tuning.known import Row, Rows, Stream, judged, mean_loss
+from dlcore.tuning.layout import Plan
 from dlcore.tuning.page import html
-from dlcore.tuning.plan import Plan
-from dlcore.tuning.search import Asked, Found, HalvingRung
+from dlcore.tuning.search import Asked, HalvingRung
 from dlcore.tuning.spaces import Assignment, assign, axes_of
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any
 
 import jax
@@ -15,8 +16,10 @@ from dlcore.training import Setup, arrays
 from dlcore.training.checks import check_key
 from dlcore.training.metrics import Metric
 from dlcore.tuning.folder import StudyFolder, alike
+from dlcore.tuning.forecasts import SweepPlan, forecast
+from dlcore.tuning.found import Found
 from dlcore.tuning.halving import Halving, Hyperband
-from dlcore.tuning.search import Asked, Found, How, SweepProgress, search
+from dlcore.tuning.search import Asked, How, SweepProgress, search
 from dlcore.tuning.spaces import Assignment, Space, setups_of
 from dlcore.tuning.study import Study
 
@@ -37,13 +40,17 @@ def sweep(
     folder: Path | None = None,
     width: int | None = None,
     devices: Sequence[Any] | None = None,
+    executor: Executor | None = None,
     watch: Watch | None = None,
 ) -> Study:
     """Train ``setup`` under every assignment of ``space`` with each of ``seeds`` seeds, and on each of the folds.
 
     Row (i, s, f) is ``train(assign(setup, space[i]), data of fold f, jax.random.fold_in(key, s))``: within a seed all
     rows share initial parameters and the order of mini-batches. Numbers are stacked and vmapped; assignments that
-    differ in structure are grouped. At most ``width`` trainings run at once on each of ``devices`` (default: all).
+    differ in structure are grouped. At most ``width`` trainings run at once on each of ``devices`` (default: all):
+    without it as many as memory has room for and, in a long study, as turn out quickest; ``plan`` says it before. With
+    an ``executor`` of ``concurrent.futures``, such as that of a Dask cluster, its workers train, call by call, each on
+    its own first device: a call whose worker dies or fails is trained by another.
 
     What is best is decided ``by`` a metric, such as ``F1()``, instead of the validation loss: it is ``watch.by`` of the
     setup, which also chooses each run's epoch and stops it early.
@@ -72,8 +79,41 @@ def sweep(
     data = _in_folds(data, folds)
     asked = Asked(setup, tuple(space), data, key, seeds, halving, keep)
     setups = _setups(asked)
-    how = How(tuple(devices or jax.devices()), width, watch)
+    how = _how(devices, executor, width, watch)
     return _answered(asked, setups, {}, how) if folder is None else _kept(folder, asked, setups, how, {})
+
+
+def plan(
+    setup: Setup,
+    space: Sequence[Assignment],
+    data: Any,
+    key: Array,
+    *,
+    seeds: int = 1,
+    folds: int | None = None,
+    halving: Halving | Hyperband | None = None,
+    width: int | None = None,
+    devices: Sequence[Any] | None = None,
+) -> SweepPlan:
+    """What ``sweep`` with the same arguments will take: rows at once, calls, memory and seconds of each program.
+
+    The programs are compiled, as ``sweep`` would, and two epochs of a call are trained. Where a study is long, wider
+    and narrower tiles take their turns, and the quickest width is remembered for ``sweep``; another one is said by its
+    argument ``width``. No tile takes more than 70 % of the memory that is free. Raises what ``sweep`` raises.
+
+    >>> import jax
+    >>> from dlcore import Setup, data, grid, losses, mlp
+    >>> from dlcore.tuning import plan
+    >>> setup = Setup(mlp((16, 3)), losses.softmax_cross_entropy, epochs=20)
+    >>> iris = data.split(data.load("iris"))
+    >>> found = plan(setup, grid({"optimizer.learning_rate": [1e-3, 1e-2]}), iris, jax.random.key(0))
+    >>> found[0].plan.rows, found[0].plan.calls, 0 < found.bytes < found[0].free
+    (2, 1, True)
+    """
+    _check(space, seeds, "none", width, halving)
+    check_key(key)
+    asked = Asked(setup, tuple(space), _in_folds(data, folds), key, seeds, halving, "none")
+    return forecast(asked, _setups(asked), _how(devices, None, width, None))
 
 
 def resume(
@@ -82,6 +122,7 @@ def resume(
     trusted: tuple[str, ...] = (),
     width: int | None = None,
     devices: Sequence[Any] | None = None,
+    executor: Executor | None = None,
     watch: Watch | None = None,
 ) -> Study:
     """The study in ``folder``, a ``sweep(..., folder=folder)`` or ``study.save(folder)``: what it lacks is trained.
@@ -90,7 +131,7 @@ def resume(
     outside dlcore are read where their packages are ``trusted``. Raises ValueError where there is no whole study.
     """
     asked = StudyFolder.asked(folder, trusted)
-    return _kept(folder, asked, _setups(asked), How(tuple(devices or jax.devices()), width, watch), {})
+    return _kept(folder, asked, _setups(asked), _how(devices, executor, width, watch), {})
 
 
 def extend(
@@ -102,6 +143,7 @@ def extend(
     folder: Path | None = None,
     width: int | None = None,
     devices: Sequence[Any] | None = None,
+    executor: Executor | None = None,
     watch: Watch | None = None,
 ) -> Study:
     """``study`` with more assignments, with ``seeds`` or ``epochs`` in all: only what is not there yet is trained.
@@ -124,7 +166,7 @@ def extend(
     if epochs is not None and any("epochs" in assignment for assignment in asked.space):
         raise ValueError(needed("extend: epochs", "a space without them", "one that sets them", "space=grid(...)"))
     plans = study.plans if epochs is None and width is None else ()  # other epochs are another program anyway
-    how = How(tuple(devices or jax.devices()), width, watch, plans)
+    how = _how(devices, executor, width, watch)._replace(plans=plans)
     if folder is None:
         return _answered(asked, _setups(asked), study.found, how)
     return _kept(folder, asked, _setups(asked), how, study.found)
@@ -136,6 +178,7 @@ def _kept(folder, asked, setups, how, before: Found):
         for rows in alike(before, but=kept.found):
             kept.note(rows)
         found = {row: before.get(row, {}) | kept.found.get(row, {}) for row in {**before, **kept.found}}
+        how = how._replace(widths=kept.widths, lay=kept.lay)
         study = _answered(asked, setups, found, how, kept.note)
         kept.settle(study.found)
     return study
@@ -144,6 +187,19 @@ def _kept(folder, asked, setups, how, before: Found):
 def _answered(asked: Asked, setups: list[Setup], found: Found, how: How, note: Any = lambda rows: None) -> Study:
     answer = search(asked, setups, found, how, note)
     return Study(asked.setup, asked.space, *answer, asked, asked.by)
+
+
+def _how(devices, executor, width, watch):
+    """Workers take their own first device each, of which this process need not know."""
+    if executor is None:
+        return How(tuple(devices or jax.devices()), width, watch)
+    if not isinstance(executor, Executor):
+        hint = "Client(...).get_executor() of Dask, or a ProcessPoolExecutor"
+        raise TypeError(needed("sweep: executor", "an executor of concurrent.futures", repr(executor), hint))
+    if devices is not None:
+        got = f"{len(devices)} devices"
+        raise ValueError(needed("sweep: devices", "none beside an executor", got, "a worker for each device"))
+    return How(tuple(jax.devices()[:1]), width, watch, executor=executor)
 
 
 def _check(space, seeds, keep, width, halving):

@@ -6,6 +6,7 @@ its length is data, and it ends when the last row has ended. The states' keys an
 they are put in at the door and taken off again.
 """
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from dlcore.numerics.formats import Array, PyTree
 from dlcore.training import History, Setup, TrainState, advance, start
 
 DEVICES, EVERYWHERE = PartitionSpec("device"), PartitionSpec()
+EIGHT = 8  # rows that evaluate ``watch.chunk`` examples each at once
 
 
 class Kind(NamedTuple):
@@ -86,7 +88,7 @@ def advance_tiles(
 def _advance_tile(kind, capacity, own, shared_and_clock):
     (cells, states), (shared, (first, count)) = own, shared_and_clock
     keys, data = _streams(cells, shared, kind)
-    row = partial(_epoch, kind)
+    row = partial(_epoch, kind, cells.setups.size)
     rows = jax.jit(_nested(row, kind, here=2, everywhere=2))  # jit: traced once, for its shapes and its numbers
 
     def more(carry):
@@ -104,10 +106,21 @@ def _advance_tile(kind, capacity, own, shared_and_clock):
     return states, history, jnp.any(states.active)
 
 
-def _epoch(kind, leaves, state, key, data, epoch, common):
+def _epoch(kind, rows, leaves, state, key, data, epoch, common):
     state = state._replace(key=key, epoch=epoch)
-    state, history = advance(kind.setup(leaves, common), data, state, 1)
+    state, history = advance(_shared_out(kind.setup(leaves, common), rows), data, state, 1)
     return _off(state), jax.tree.map(lambda a: a[0], history)
+
+
+def _shared_out(setup: Setup, rows: int) -> Setup:
+    """``setup`` with fewer examples evaluated at once the more ``rows`` do so: together they take what eight take.
+
+    Not fewer than a mini-batch, which each row has in memory anyway.
+    """
+    if setup.batch_size is None:
+        return setup
+    chunk = min(setup.watch.chunk, max(setup.batch_size, EIGHT * setup.watch.chunk // rows))
+    return dataclasses.replace(setup, watch=dataclasses.replace(setup.watch, chunk=chunk))
 
 
 def missing(dtype: Any) -> float:

@@ -10,8 +10,9 @@ from dlcore.optimizers import SGD
 from dlcore.training import EarlyStopping, Watch, arrays, as_arrays
 from dlcore.training import train as train_eagerly
 from dlcore.tuning import assign, grid
+from dlcore.tuning.calls import Job, run
 from dlcore.tuning.known import Row, Stream
-from dlcore.tuning.rows import groups_of, run
+from dlcore.tuning.rows import groups_of
 from tests.problems import blobs, quick_jit, small_setup
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
@@ -29,12 +30,12 @@ def setups_of(setup):
 
 def finished(setup, rows, data=FOLDS[0], devices=TWO, width=3, folded=False, **how):
     """Everything that ``run`` gives for the rows of one group, by row."""
-    resting = how.get("resting")
+    resting, until = how.pop("resting", None), how.pop("until", setup.epochs)
     sizes = [len(fold.train.y) for fold in FOLDS] if folded else None
     (group,) = groups_of(setups_of(setup), rows, KEY, devices=devices, width=width, sizes=sizes)
     found = {}
     epoch = resting[rows[0]].epoch if resting else None
-    for part in run(group.only(rows, epoch), data, devices=devices, **how):
+    for part in run(Job(0, group.only(rows, epoch), until, resting), data, devices=devices, **how):
         assert not found.keys() & set(part.rows)
         found |= part.resting()
     assert set(found) == set(rows)
@@ -82,7 +83,7 @@ def test_a_part_of_a_group_is_no_new_program_and_what_is_done_is_left_out():
     (group,) = groups_of(setups_of(small_setup()), rows, KEY, devices=TWO[:1], width=3)
 
     def trained(done):
-        return [part.rows for part in run(group, FOLDS[0], devices=TWO[:1], done=done)]
+        return [part.rows for part in run(Job(0, group, group.epochs, done=done), FOLDS[0], devices=TWO[:1])]
 
     assert trained(()) == [rows[:3], rows[3:]]
     with count_compilations() as compiled:
@@ -116,5 +117,5 @@ def test_progress_moves_inside_long_trainings():
 
 def test_an_old_kind_of_key_is_a_key():
     group = groups_of(setups_of(small_setup()), [Row(0, Stream(2))], jax.random.PRNGKey(3), devices=TWO[:1])[0]
-    (part,) = run(group, FOLDS[0], devices=TWO[:1])
+    (part,) = run(Job(0, group, group.epochs), FOLDS[0], devices=TWO[:1])
     assert_same(Row(0, Stream(2)), part.resting()[Row(0, Stream(2))], small_setup())

@@ -79,6 +79,22 @@ def test_after_any_number_of_calls_the_rest_is_the_same(tmp_path, how):
         assert_equal(resume(folder, devices=TWO[:1], width=2), unbroken)
 
 
+def test_states_that_are_there_of_rows_that_have_lost_are_let_go(tmp_path):
+    """The second configuration is better than the first; killed after both, their states are on disk."""
+
+    class Killed(BaseException):
+        pass
+
+    def kill(progress):
+        if progress.done == 4:
+            raise Killed
+
+    with pytest.raises(Killed):
+        sweep(SETUP, RATES, DATA, KEY, folder=tmp_path / "s", watch=kill, **HOW)
+    study = resume(tmp_path / "s", devices=TWO[:1], width=2)
+    assert_equal(study, sweep(SETUP, RATES, DATA, KEY, **HOW))
+
+
 SCRIPT = """
 import sys
 import jax

@@ -9,8 +9,9 @@ import numpy as np
 from dlcore.data import padded
 from dlcore.interop.sklearn.networks import Training
 from dlcore.training import Run, arrays, ready
+from dlcore.tuning.calls import Job, run
 from dlcore.tuning.known import Resting, Row, Stream
-from dlcore.tuning.rows import groups_of, run
+from dlcore.tuning.rows import groups_of
 from dlcore.tuning.spaces import identity
 
 
@@ -65,8 +66,8 @@ def _found(setups, rows, splits) -> dict[Row, Resting]:
     groups = groups_of(setups, different, jax.random.key(0), devices=devices, sizes=sizes)
     stacked = arrays(padded(splits))
     found: dict[Row, Resting] = {}
-    for group in groups:
-        for finished in run(group, stacked, devices=devices):
+    for number, group in enumerate(groups):
+        for finished in run(Job(number, group, group.epochs), stacked, devices=devices):
             found |= finished.resting()
     return found
 

@@ -18,9 +18,14 @@ class Plan(NamedTuple):
     calls: int
 
     @property
+    def rows(self) -> int:
+        """Trainings that run at once on a device."""
+        return self.configs * self.seeds
+
+    @property
     def width(self) -> int:
         """Trainings that run at once."""
-        return self.configs * self.seeds * self.devices
+        return self.rows * self.devices
 
     def of(self, counts: Iterable[int]) -> "Plan":
         """The same tiles for other rows, ``counts`` setups of each stream."""
