@@ -27,14 +27,15 @@ def predict(
     return lambda: _predict(run, file, out, keep)
 
 
-def evaluate(run: Positional[Path], file: Positional[Path], /) -> Callable[[], str]:
+def evaluate(run: Positional[Path], file: Positional[Path], /, weights: str | None = None) -> Callable[[], str]:
     """Say how good a trained model is on data with the right answers, beside the best constant prediction.
 
     Args:
         run: The folder of a run, or its folder model/ alone.
         file: A table with the columns of training and its target, or an .npz file with arrays x and y.
+        weights: Column of the table that says how much each example counts.
     """
-    return lambda: _evaluate(run, file)
+    return lambda: _evaluate(run, file, weights)
 
 
 def export(run: Positional[Path], file: Positional[Path], /) -> Callable[[], str]:
@@ -80,11 +81,11 @@ def _write(frame: Any, kind: str, file: Any) -> None:
         frame.to_csv(file, index=False, sep="\t" if kind == ".tsv" else ",")
 
 
-def _evaluate(run: Path, file: Path) -> str:
+def _evaluate(run: Path, file: Path, weights: str | None) -> str:
     from dlcore.console.summary import two_columns
     from dlcore.deployment import load_model
 
-    found = load_model(run).evaluate(file)
+    found = load_model(run).evaluate(file, weights=weights)
     rows = [("examples", short(found.n)), ("loss", short(found.loss))]
     rows += [(name, metric(name, value, found.standard_error.get(name))) for name, value in found.metrics.items()]
     constant = {name: f"  (constant prediction: {metric(name, value)})" for name, value in found.baseline.items()}

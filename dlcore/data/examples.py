@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dlcore.numerics.errors import needed
+
 
 def as_rows(a: Any) -> Any:
     """``a`` [n, ...] as rows [n, k], of no examples too: a -1 in ``reshape`` needs some to tell the width by."""
@@ -19,12 +21,49 @@ class Examples(NamedTuple):
     y: Any
 
 
+class Weighted(NamedTuple):
+    r"""Examples with a weight each, [n]: one of weight 2 counts as if it stood there twice, one of 0 as if it did not.
+
+    Only ratios matter. Loss and metrics of a set are means by weight, $\sum_i w_i \ell_i / \sum_i w_i$.
+    """
+
+    x: Any
+    y: Any
+    weights: Any
+
+
 class Padded(NamedTuple):
     """Examples of which the first ``n`` count; the others fill places, so that sets of several sizes can be stacked."""
 
     x: Any
     y: Any
     n: Any
+    weights: Any = None
+
+
+def taken(examples: Any, which: Any) -> Any:
+    """The examples at the places ``which``, with all that belongs to each of them."""
+    return type(examples)(*(a[which] for a in examples))
+
+
+def weights_of(examples: Any) -> Any:
+    """The weight of each example [n]; None where all count alike."""
+    return getattr(examples, "weights", None)
+
+
+def check_weights(name: str, weights: Any, n: int) -> None:
+    """Raise ValueError unless ``weights`` are ``n`` finite numbers of at least 0, and not all of them 0."""
+    w = np.asarray(weights)
+    if w.dtype.kind not in "biuf":
+        raise ValueError(needed(name, "numbers", f"{w.dtype}", "a number for each example"))
+    if w.shape != (n,):
+        raise ValueError(needed(name, f"one for each of the {n} examples", list(w.shape)))
+    bad = ~(np.isfinite(w) & (w >= 0))
+    if bad.any():
+        got = f"{w[bad][0]} and {bad.sum() - 1} more" if bad.sum() > 1 else w[bad][0]
+        raise ValueError(needed(name, "finite numbers of at least 0", got, "0 for an example that is not to count"))
+    if not w.any():
+        raise ValueError(needed(name, "one above 0 at least", "zeros alone"))
 
 
 class Column(NamedTuple):
@@ -52,7 +91,7 @@ class Dataset:
     makes inputs of it, with what the training part says. ``features`` names these inputs: a column, or a word of one.
     Images are rows too, ``image_shape`` = (height, width, channels) folds them back. Where a test set was published,
     it is the last ``published_test`` examples and ``split`` keeps it. ``notes``: what was guessed or left out, a
-    sentence each.
+    sentence each. ``weights`` [n], where there are any, say how much each example counts.
     """
 
     name: str
@@ -69,6 +108,12 @@ class Dataset:
     notes: tuple[str, ...] = ()
     decimal: str = "."
     missing: tuple[str, ...] = ()
+    weights: np.ndarray | None = None
+
+    @property
+    def examples(self) -> Examples | Weighted:
+        """All of them, with their weights where they have some."""
+        return Examples(self.x, self.y) if self.weights is None else Weighted(self.x, self.y, self.weights)
 
     @property
     def task(self) -> str:
@@ -112,4 +157,5 @@ def rows_of(dataset: Dataset, which: np.ndarray) -> Dataset:
     """``dataset`` with the examples that ``which`` [n] marks, in their order."""
     kept = np.flatnonzero(which)
     test = int((kept >= len(dataset) - dataset.published_test).sum())
-    return dataclasses.replace(dataset, x=dataset.x[kept], y=dataset.y[kept], published_test=test)
+    parts = taken(dataset.examples, kept)
+    return dataclasses.replace(dataset, **parts._asdict(), published_test=test)

@@ -15,6 +15,8 @@ class TableOptions:
     """Columns to leave out."""
     keep: tuple[str | int, ...] = ()
     """Columns to keep that would be left out: row numbers, identifiers."""
+    weights: str | int | None = None
+    """Column that says how much each example counts: 2 as if it stood there twice, 0 as if it did not."""
     task: str | None = None
     """classification or regression."""
     separator: str | None = None

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlcore.data.cells import MISSING, factorized, label_of, number, tidy
-from dlcore.data.examples import Column, Examples, Schema, as_rows
+from dlcore.data.examples import Column, Schema, as_rows
 from dlcore.data.files import tuples
 from dlcore.data.normalization import blocks, moments
 from dlcore.data.options import TableOptions, option
@@ -188,10 +188,10 @@ def prepare(split: Split) -> tuple[Split, Preprocessing]:
     learned = _learn(cells, columns)
     by = Preprocessing(learned, _learn_target(split.train.y, schema), schema.decimal, schema.missing)
 
-    def apply(examples: Examples) -> Examples:
+    def apply(examples: Any) -> Any:
         here = as_rows(np.asarray(examples.x))
         y = examples.y if not by.target.mean else _standard(examples.y, by.target)
-        return Examples(by(recoded(here, columns, by.columns)), y)
+        return examples._replace(x=by(recoded(here, columns, by.columns)), y=y)
 
     parts = {"train": apply(split.train), "validation": apply(split.validation), "test": split.test.map(apply)}
     return dataclasses.replace(

@@ -12,6 +12,7 @@ from dlcore.data.examples import Dataset
 from dlcore.data.image_files import find_cifar10, find_idx, read_cifar10, read_idx_folder
 from dlcore.data.options import TableOptions, check_options
 from dlcore.data.tables import dataset_of, read_table_file, table_of
+from dlcore.numerics.errors import needed
 from dlcore.tree.names import nearest
 
 _UCI = "CC BY 4.0 (UCI Machine Learning Repository)"
@@ -51,6 +52,7 @@ def load(
     target: str | int | tuple[str | int, ...] | None = None,
     drop: tuple[str | int, ...] = (),
     keep: tuple[str | int, ...] = (),
+    weights: str | int | None = None,
     task: str | None = None,
     separator: str | None = None,
     decimal: str | None = None,
@@ -62,7 +64,9 @@ def load(
     """A data set by name, from a table, an .npz file or a folder of IDX or CIFAR-10 files, or from a frame.
 
     Tables are text with any separator, packed or not, Parquet, and pandas or polars frames. ``TableOptions`` explains
-    the options; what they do not say is guessed, and ``notes`` of the answer say how. data_dir: where the files of
+    the options; what they do not say is guessed, and ``notes`` of the answer say how. Arrays are (x, y), or
+    (x, y, weights); ``weights`` is the column, or the array of an .npz file, that says how much each example counts.
+    data_dir: where the files of
     mnist, fashion_mnist and cifar10 lie, default the environment variable DLCORE_DATA.
 
     Raises ValueError, in one line, for an unknown name, with the names there are, and for a file that cannot be read.
@@ -73,7 +77,7 @@ def load(
     """
     goals = () if target is None else _tuple(target)
     separator = "\t" if separator in ("\\t", "tab") else separator  # as a shell passes it
-    options = TableOptions(goals, _tuple(drop), _tuple(keep), task, separator, decimal, _tuple(missing),
+    options = TableOptions(goals, _tuple(drop), _tuple(keep), weights, task, separator, decimal, _tuple(missing),
                            _tuple(classes), header)  # fmt: skip
     check_options(options)
     if not isinstance(source, (str, os.PathLike)):
@@ -102,10 +106,12 @@ def _tuple(value: Any) -> tuple[Any, ...]:
 
 
 def _from_memory(source: Any, options: TableOptions) -> Dataset:
-    if isinstance(source, tuple) and len(source) == 2:
-        return from_arrays(*source, options=options)
+    if isinstance(source, tuple) and len(source) in (2, 3):
+        if options.weights is not None:
+            raise ValueError(needed("weights", "a table for a column by name", "arrays", "data.load((x, y, weights))"))
+        return from_arrays(*source[:2], options=options, weights=source[2] if source[2:] else None)
     if not (hasattr(source, "columns") or isinstance(source, dict)):
-        what = "a name, a path, a pandas or polars frame or a pair (x, y) of arrays"
+        what = "a name, a path, a pandas or polars frame or arrays (x, y) or (x, y, weights)"
         raise TypeError(f"needed {what}, got {type(source).__name__}; try data.load((x, y))")
     return dataset_of(table_of(source), options, "table")
 

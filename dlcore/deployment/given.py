@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcore.data import Dataset, Preprocessing
+from dlcore.data import Dataset, Preprocessing, check_weights
 from dlcore.data.arrays import channels_last
+from dlcore.data.cells import number, tidy
 from dlcore.data.examples import as_rows
 from dlcore.data.preprocessing import recoded, table_for
 from dlcore.data.tables import Table
@@ -19,10 +20,14 @@ _ARRAYS = (".npy", ".npz")
 
 
 class Given(NamedTuple):
-    """Columns with names, or numbers [n, ...] in the order of training; y: the right answers, where they came along."""
+    """Columns with names, or numbers [n, ...] in the order of training; y: the right answers, where they came along.
+
+    ``weights`` [n] say how much each example counts, where a data set says so.
+    """
 
     cells: Table | np.ndarray
     y: Any = None
+    weights: Any = None
 
     @property
     def n(self) -> int:
@@ -38,11 +43,22 @@ class Given(NamedTuple):
             raise ValueError(f"no column {name!r}; nearest first, there are: {', '.join(nearest(name, columns)[:12])}")
         return self.cells.frame[name].to_numpy()
 
+    def weighing(self, weights: Any) -> "Given":
+        """The same with ``weights`` [n], or those in the column of that name; raises ValueError for what is none."""
+        values = self._numbers(weights) if isinstance(weights, str) else np.asarray(weights)
+        check_weights("weights", values, self.n)
+        return self._replace(weights=values)
+
+    def _numbers(self, name):
+        """A column as numbers, NaN where a cell is none."""
+        cells, decimal = self.column(name), getattr(self.cells, "decimal", ".")
+        return cells if cells.dtype.kind in "biuf" else np.array([number(tidy(cell), decimal) for cell in cells])
+
 
 def given(source: Any, by: Any) -> Given:
     """The ``source`` as cells for ``by``, what is done to inputs. Raises ValueError, in one line, where it is none."""
     if isinstance(source, Dataset):
-        return Given(_recoded(source, by), _named(source))
+        return Given(_recoded(source, by), _named(source), source.weights)
     if isinstance(source, (str, os.PathLike)):
         path = pathlib.Path(source).expanduser()
         if not path.is_file():

@@ -129,6 +129,8 @@ def judged_by(setup: Setup, name: str | None) -> Setup:
 def weighted(setup: Setup, how: str | None, counts: np.ndarray | None) -> Setup:
     """``setup`` with class weights n / (c n_k) in its loss: of n training examples, ``counts`` [c] of every class.
 
+    Where examples have weights, ``counts`` are the sums of those.
+
     Those are scikit-learn's "balanced" ones, of mean 1; a class without examples has weight 0. Raises ValueError where
     there are no classes, and for a loss without such weights.
     """

@@ -79,7 +79,7 @@ def ready(training: Any, dataset: data.Dataset, folds: int = 1) -> tuple[Task, S
     """
     setup = judged_by(with_values(setup_from(training.setup, dataset), training.set), training.by)
     task = prepare(dataset, setup.batch_size, training.seed, folds)
-    setup = weighted(setup, training.class_weights, task.counts)
+    setup = weighted(setup, training.class_weights, task.class_weights)
     named(setup)
     with refusing():
         return _fitting(setup, task)
@@ -115,8 +115,8 @@ def named(setup: Setup) -> dict[str, Any]:
 
 
 def _folded(split: data.Split, shape: tuple[int, ...]) -> data.Split:
-    def images(part: Any) -> data.Examples:
-        return data.Examples(data.images(np.asarray(part.x), shape), part.y)
+    def images(part: Any) -> Any:
+        return part._replace(x=data.images(np.asarray(part.x), shape))
 
     parts = {"train": images(split.train), "validation": images(split.validation), "test": split.test.map(images)}
     return dataclasses.replace(split, **parts)

@@ -62,10 +62,16 @@ class Task:
         return np.bincount(np.asarray(self.split.train.y), minlength=self.classes) if self.classes else None
 
     @property
+    def class_weights(self) -> np.ndarray | None:
+        """The sum of the weights of each class's training examples [classes], their number where none has a weight."""
+        y, weights = np.asarray(self.split.train.y), data.weights_of(self.split.train)
+        return np.bincount(y, weights, minlength=self.classes) if self.classes else None
+
+    @property
     def baseline(self) -> float:
         """The loss of the best constant prediction on the training set."""
-        y = self.split.train.y
-        return diagnosis.label_entropy(y) if self.classes else diagnosis.target_variance(y)
+        of = diagnosis.label_entropy if self.classes else diagnosis.target_variance
+        return of(self.split.train.y, data.weights_of(self.split.train))
 
 
 def prepare(dataset: data.Dataset, batch_size: int | None, seed: int, folds: int = 1) -> Task:
@@ -87,7 +93,7 @@ def prepare(dataset: data.Dataset, batch_size: int | None, seed: int, folds: int
         text = f"{overlap} test examples also stand in the training set"
         findings = [*findings, data.Finding("test in training", "warning", text)]
     target = None if dataset.classes else inputs.target
-    training = dataclasses.replace(dataset, x=parts.train.x, y=parts.train.y, published_test=0)
+    training = dataclasses.replace(dataset, **parts.train._asdict(), published_test=0)
     key, count = jax.random.key(seed), folds_for(folds, split)
     return Task(dataset, training, split, inputs, target, tuple(findings), key, count)
 

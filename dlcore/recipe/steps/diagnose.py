@@ -20,7 +20,7 @@ def judge(task: Task, training: TrainingRecord, first_nonfinite: int, loss: Any)
         task.baseline if known else None,
         classes=task.classes if known and task.classes else None,
         n_validation=len(task.split.validation.x) + len(task.split.train.x) * bool(task.folds),
-        majority=None if task.counts is None else float(task.counts.max() / task.counts.sum()),
+        majority=None if task.class_weights is None else float(task.class_weights.max() / task.class_weights.sum()),
         done=stopped,
     )
     return VerdictRecord(verdict)
