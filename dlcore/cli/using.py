@@ -20,7 +20,7 @@ def predict(
 
     Args:
         run: The folder of a run, or its folder model/ alone.
-        file: A table with the columns of training, an .npy file or an .npz file with an array x.
+        file: A table with the columns of training, an image or a folder of them, an .npy or .npz file with an array x.
         out: A .csv, .tsv, .parquet or .npz file for the predictions; default: they are printed, as CSV.
         keep: Columns of the file that stand beside the predictions, such as an identifier.
     """
@@ -32,7 +32,8 @@ def evaluate(run: Positional[Path], file: Positional[Path], /, weights: str | No
 
     Args:
         run: The folder of a run, or its folder model/ alone.
-        file: A table with the columns of training and its target, or an .npz file with arrays x and y.
+        file: A table with the columns of training and its target, a folder of images by class, or an .npz file with
+            arrays x and y.
         weights: Column of the table that says how much each example counts.
     """
     return lambda: _evaluate(run, file, weights)

@@ -12,6 +12,7 @@ from dlcore.data.batches import (
     shuffle_rounds,
 )
 from dlcore.data.checks import Finding, check, check_parts, require
+from dlcore.data.columns import Category, Number
 from dlcore.data.cross_validation import Standardization, cut, fold_numbers, folds, k_folds, padded
 from dlcore.data.describe import Balance, Summary, balance, preview, summaries, target_summaries
 from dlcore.data.examples import (
@@ -31,7 +32,7 @@ from dlcore.data.image_files import read_idx
 from dlcore.data.leaks import single_feature_scores
 from dlcore.data.normalization import Normalization, fit_normalization, normalize
 from dlcore.data.options import TableOptions
-from dlcore.data.preprocessing import Category, Number, Preprocessing, Target, prepare
+from dlcore.data.preprocessing import Preprocessing, Target, prepare
 from dlcore.data.repeats import duplicates, near_duplicates
 from dlcore.data.sources import load, names
 from dlcore.data.splits import Opening, Sealed, Split, split, train_validation

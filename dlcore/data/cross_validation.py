@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dlcore.data.columns import Number
 from dlcore.data.examples import Examples, Padded, Weighted, taken
 from dlcore.data.normalization import Normalization, moments
-from dlcore.data.preprocessing import Number, Preprocessing
+from dlcore.data.preprocessing import Preprocessing
 from dlcore.data.splits import Split
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array, in_dtype_of
@@ -141,6 +142,10 @@ def _standardization(inputs: Any, x: np.ndarray) -> Standardization | None:
     """What brings inputs to mean 0 and scale 1 on the examples x [n, ...] of a training part."""
     if inputs is None or isinstance(inputs, Standardization):
         return None
+    if isinstance(inputs, Preprocessing) and inputs.pixels is not None:
+        mean, std, _ = moments(x.reshape(-1, inputs.pixels.shape[-1]))
+        times = x.shape[-1] // len(mean)
+        return Standardization(np.tile(mean, times), np.tile(std, times))
     if isinstance(inputs, Preprocessing):
         return _of_columns(inputs, x)
     if not isinstance(inputs, Normalization):

@@ -74,13 +74,17 @@ class Column(NamedTuple):
 
 
 class Schema(NamedTuple):
-    """What the numbers mean: columns of x, the target's names, its classes, and how text is read as numbers."""
+    """What the numbers mean: columns of x, the target's names, its classes, and how text is read as numbers.
+
+    ``pixels`` (height, width, channels), where x are the bytes of images.
+    """
 
     columns: tuple[Column, ...] = ()
     target: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     decimal: str = "."
     missing: tuple[str, ...] = ()
+    pixels: tuple[int, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -90,8 +94,9 @@ class Dataset:
     A table is as it was read, in float64: x has its columns, words numbered, NaN where nothing is known; ``prepare``
     makes inputs of it, with what the training part says. ``features`` names these inputs: a column, or a word of one.
     Images are rows too, ``image_shape`` = (height, width, channels) folds them back. Where a test set was published,
-    it is the last ``published_test`` examples and ``split`` keeps it. ``notes``: what was guessed or left out, a
-    sentence each. ``weights`` [n], where there are any, say how much each example counts.
+    it is the last ``published_test`` examples and ``split`` keeps it, as it does the ``published_validation`` examples
+    before them. ``notes``: what was guessed or left out, a sentence each. ``weights`` [n], where there are any, say how
+    much each example counts.
     """
 
     name: str
@@ -109,6 +114,7 @@ class Dataset:
     decimal: str = "."
     missing: tuple[str, ...] = ()
     weights: np.ndarray | None = None
+    published_validation: int = 0
 
     @property
     def examples(self) -> Examples | Weighted:
@@ -125,7 +131,8 @@ class Dataset:
         """What the numbers mean, for those who have only parts of the examples."""
         names = self.features if len(self.features) == np.shape(self.x)[-1] else ()
         columns = self.columns or tuple(Column(name) for name in names)
-        return Schema(columns, self.target, self.classes, self.decimal, self.missing)
+        pixels = self.image_shape if np.asarray(self.x).dtype == np.uint8 else None
+        return Schema(columns, self.target, self.classes, self.decimal, self.missing, pixels)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -156,6 +163,7 @@ def without_missing(dataset: Dataset) -> Dataset:
 def rows_of(dataset: Dataset, which: np.ndarray) -> Dataset:
     """``dataset`` with the examples that ``which`` [n] marks, in their order."""
     kept = np.flatnonzero(which)
-    test = int((kept >= len(dataset) - dataset.published_test).sum())
-    parts = taken(dataset.examples, kept)
-    return dataclasses.replace(dataset, **parts._asdict(), published_test=test)
+    test = len(dataset) - dataset.published_test
+    counts = [int((kept >= first).sum()) for first in (test - dataset.published_validation, test)]
+    parts = taken(dataset.examples, kept)._asdict()
+    return dataclasses.replace(dataset, **parts, published_validation=counts[0] - counts[1], published_test=counts[1])

@@ -122,7 +122,8 @@ def split(
 
     Every example is in exactly one part and the sizes are those of ``fractions`` to less than one example.
     ``stratified`` (default: in classification) keeps the share of every class, and puts every class into every part
-    where it has enough examples. A published test set stays the test set; the first two fractions then divide the rest.
+    where it has enough examples. A published validation or test set stays what it is; the other fractions then divide
+    the rest.
 
     Raises ValueError for fractions that are not positive or do not add up to 1, and for fewer examples than parts.
 
@@ -135,16 +136,17 @@ def split(
         raise ValueError(f"needed three positive fractions with sum 1, got {tuple(fractions)}; try (0.6, 0.2, 0.2)")
     if stratified and not dataset.classes:
         raise ValueError("needed classes to stratify by, got a regression set; try stratified=False")
-    own = len(dataset) - dataset.published_test
-    shares = np.asarray(fractions[:2] if dataset.published_test else fractions, float)
+    sizes = dataset.published_validation, dataset.published_test
+    own = len(dataset) - sum(sizes)
+    drawn = [0, *(i for i, size in enumerate(sizes, 1) if not size)]  # of the three parts
+    shares = np.asarray(fractions, float)[drawn]
     if own < len(shares):
         raise ValueError(f"needed at least {len(shares)} examples to split, got {own}; try more data")
     by_class = bool(dataset.classes) if stratified is None else stratified
     group = dataset.y[:own] if by_class else np.zeros(own, int)
-    parts = _assign(group, shares / shares.sum(), np.random.default_rng(seed))
-    if dataset.published_test:
-        parts.append(np.arange(own, len(dataset)))
-    train, validation, test = (taken(dataset.examples, i) for i in parts)
+    given = np.split(np.arange(own, len(dataset)), [sizes[0]])
+    parts = dict(zip(drawn, _assign(group, shares / shares.sum(), np.random.default_rng(seed)), strict=True))
+    train, validation, test = (taken(dataset.examples, parts.get(i, given[i - 1])) for i in range(3))
     return Split(train, validation, Sealed(test), dataset.schema)
 
 

@@ -61,8 +61,9 @@ class TrainedModel:
     def prepared(self, source: Any) -> np.ndarray:
         """Inputs [n, ...] of the network from a file, a frame, a dictionary of columns, a data set or an array.
 
-        Columns are found by their names, words are coded and numbers scaled as in training. Raises ValueError, in one
-        line, for what does not fit.
+        Columns are found by their names, words are coded and numbers scaled as in training. Where images were learned
+        from, it is an image, a folder of them or a list of files, and they are resized as in training. Raises
+        ValueError, in one line, for what does not fit.
         """
         return self._ready(given(source, self.inputs).cells)
 
@@ -83,6 +84,8 @@ class TrainedModel:
         """Predictions for ``source`` as a pandas frame, beside the columns ``keep`` of it, such as an identifier."""
         found = given(source, self.inputs)
         frame = self.answer(self.outputs(self._ready(found.cells))).frame()
+        if found.files:
+            frame.insert(0, "file", found.files)
         for place, name in enumerate(keep):
             frame.insert(place, name, found.column(name), allow_duplicates=True)
         return frame

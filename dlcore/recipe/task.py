@@ -88,7 +88,7 @@ def prepare(dataset: data.Dataset, batch_size: int | None, seed: int, folds: int
     n = len(split.train.x)
     if n < (batch_size or 1):
         few = f"{dataset.name}: fewer training examples ({n}) than a batch ({batch_size})"
-        raise ValueError(f"{few}; try --batch-size {max(1, n // 4)}")
+        raise ValueError(f"{few}; try --set batch_size={max(1, n // 4)}, or --batch-size of recipe")
     if overlap := split.test.overlap(split.train.x):
         text = f"{overlap} test examples also stand in the training set"
         findings = [*findings, data.Finding("test in training", "warning", text)]
