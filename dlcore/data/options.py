@@ -35,8 +35,6 @@ class TableOptions:
 
 def option(name: str, value: Any) -> str:
     """How to say it, on the command line and in Python: ``--drop id (drop=('id',))``."""
-    if isinstance(value, bool):
-        return f"--{'' if value else 'no-'}{name} ({name}={value})"
     shown = value if isinstance(value, tuple) else (value,)
     return f"--{name} {' '.join(shlex.quote(str(v)) for v in shown)} ({name}={value!r})"
 

@@ -17,6 +17,7 @@ from dlcore.data.options import TableOptions, option
 from dlcore.data.pixels import Pixels
 from dlcore.data.splits import Split
 from dlcore.data.tables import Table, table_in, table_of
+from dlcore.numerics.errors import needed
 
 _FORMAT = 1
 _MOST_WORDS = 255  # of one column that get an input of their own, the most frequent ones
@@ -98,6 +99,10 @@ class Preprocessing:
             there = ", ".join(map(repr, list(table.frame.columns)[:12]))
             raise ValueError(f"needed column{'s' * (len(absent) > 1)} {', '.join(map(repr, absent[:8]))}, got {there}")
         read = [cells_of(table.frame[column.name], column, self) for column in self.columns]
+        for column, values in zip(self.columns, read, strict=True):
+            if (infinite := np.isinf(values)).any():
+                got = f"inf in {infinite.sum()} of {len(values)} rows, the first of number {infinite.argmax() + 1}"
+                raise ValueError(needed(f"column {column.name!r}", "finite numbers", got, "an empty cell for unknown"))
         return np.stack(read, axis=1)
 
     def to_json(self) -> str:

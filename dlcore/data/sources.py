@@ -95,7 +95,7 @@ def load(
             raise ValueError(f"{name} is read as it was published; try a file for options of tables")
         return _from_sklearn(name) if name in _SKLEARN else _from_files(name, data_dir)
     path = pathlib.Path(name).expanduser()
-    if not path.exists():
+    if not name or not path.exists():
         there = ", ".join(nearest(name, names()))
         raise ValueError(
             f"no data set or file {name!r}; nearest first, there are: {there}; or give a .csv or .npz file"

@@ -11,6 +11,7 @@ import numpy as np
 from dlcore import data, diagnosis
 from dlcore.numerics.errors import needed
 
+SEEDS = 2**32 - 1  # the largest
 FEW, FOLDS = 1000, 5  # below so many examples, so many folds
 Load = Callable[..., data.Dataset]
 
@@ -79,6 +80,8 @@ def prepare(dataset: data.Dataset, batch_size: int | None, seed: int, folds: int
 
     ``folds`` of cross-validation, 0 for some where examples are few; ``batch_size`` None for all at once.
     """
+    if not 0 <= seed <= SEEDS:
+        raise ValueError(needed("seed", f"a whole number from 0 to {SEEDS}", seed, "--seed 0"))
     findings = data.require(dataset, batch_size or 1)
     parts = data.split(dataset, seed=seed)
     findings += data.check_parts(parts)

@@ -1,6 +1,7 @@
 """What is checked of a setup and its data before anything is compiled: one line that says what to write instead."""
 
 import functools
+import inspect
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import numpy as np
 from jax.core import Tracer
 
 from dlcore.data import Batch, Split, check_weights, weights_of
+from dlcore.layers import Activation
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.optimizers import Rule
@@ -120,10 +122,25 @@ def _check_layers(path, model):
     """What stands among the layers, put there by its path, is a layer too."""
     layers = getattr(model, "layers", ())
     for i, layer in enumerate(layers if isinstance(layers, tuple) else ()):
+        if isinstance(layer, Activation):
+            _check_activation(f"{path}.layers[{i}].function", layer.function)
         if not hasattr(layer, "apply"):
             got, place = getattr(layer, "__name__", repr(layer)), f"{path}.layers[{i}]"
             raise TypeError(needed(place, "a layer", got, f"{place}.function for an activation, or Activation({got})"))
         _check_layers(f"{path}.layers[{i}]", layer)
+
+
+def _check_activation(place, function):
+    """A function of one array: it has no other argument without a default."""
+    try:
+        takes = callable(function) and inspect.signature(function).bind(None)
+    except ValueError:  # a function that says nothing of itself
+        return
+    except TypeError:
+        takes = False
+    if not takes:
+        got = getattr(function, "__name__", repr(function))
+        raise TypeError(needed(place, "a function of one array", got, "activations.relu"))
 
 
 def _check_optimizer(optimizer):
