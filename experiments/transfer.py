@@ -73,7 +73,7 @@ def few(sizes: tuple[int, ...], seeds: int) -> Few:
 
 def adapted(way: str, epochs: int, rate: Any, key: Any, old: Any, pool: Any, judged: Any, weights: Any) -> Any:
     """The accuracy after ``epochs`` steps on the whole of the few examples."""
-    examples = Split(Weighted(*pool, weights), judged)
+    examples = Split(Weighted(pool.x, pool.y, weights), judged)
     head = sorted({name.split("]")[0] + "]" for name in leaf_names(old[0])})[-1:]
 
     def setup(rule, steps):
@@ -86,11 +86,11 @@ def adapted(way: str, epochs: int, rate: Any, key: Any, old: Any, pool: Any, jud
     if way == "from scratch":
         return learned(Adam(rate), epochs, lambda s: start(s, examples, key))[1]
     frozen, steps = Frozen(Adam(rate), AllBut(tuple(head))), epochs if way == "head alone" else epochs // 2
-    state, accuracy = learned(frozen, steps, lambda s: start_from(s, examples, key, *old, tuple(head)))
+    state, accuracy = learned(frozen, steps, lambda s: start_from(s, examples, key, old[0], old[1], tuple(head)))
     if way == "head alone":
         return accuracy
     body = state.params, state.model_state
-    return learned(Adam(LOWER * rate), epochs - steps, lambda s: start_from(s, examples, key, *body))[1]
+    return learned(Adam(LOWER * rate), epochs - steps, lambda s: start_from(s, examples, key, body[0], body[1]))[1]
 
 
 def accuracies(given: Few, rates: tuple[float, ...], epochs: int) -> np.ndarray:
