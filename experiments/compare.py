@@ -1,6 +1,6 @@
 """What is it worth? Initializations, activations, optimizers, batch norm: one change at a time, at its own best rate.
 
-    python -m experiments.compare [--data NAME] [--seeds N] [--epochs N] [--quick] [--out FOLDER]
+    python -m experiments.compare [--name NAME] [--seeds N] [--epochs N] [--quick] [--out FOLDER]
 
 The base is a network with two hidden layers, ReLU, He initialization and Adam. Every change gets the same learning
 rates, as wide as they need to be, and the same seeds; the best rate is chosen on validation, and only then the test set
@@ -133,13 +133,13 @@ def main():
         __doc__,
         out="runs/compare",
         quick="four changes, 2 seeds of 5 epochs",
-        data={"default": "digits", "help": "a data set of classes that dlcore knows, or a file; default: digits"},
+        name={"default": "digits", "help": "a data set of classes that dlcore knows, or a file; default: digits"},
         seeds={"type": int, "default": 8},
         epochs={"type": int, "default": 30},
     )
     seeds, epochs, names = (2, 5, QUICK) if given.quick else (given.seeds, given.epochs, tuple(CHANGES))
     jax.config.update("jax_num_cpu_devices", os.cpu_count() or 1)
-    dataset = data.load(given.data)
+    dataset = data.load(given.name)
     split, _ = data.prepare(data.split(dataset))
     found = [compared(name, split, len(dataset.classes), epochs, seeds) for name in names]
     x, y = split.test.open("comparison of changes, each at the rate that validation chose")

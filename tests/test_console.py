@@ -129,7 +129,17 @@ class TestProgress:
 
     @pytest.mark.parametrize(
         ("seconds", "text"),
-        [(0.0, "0.0 s"), (3.2e-5, "32 µs"), (0.0015, "1.5 ms"), (0.04, "40 ms"), (0.4, "0.4 s"), (9.96, "10 s"), (59.7, "1 min 0 s"), (185, "3 min 5 s"), (7260, "2 h 1 min")],
+        [
+            (0.0, "0.0 s"),
+            (3.2e-5, "32 µs"),
+            (0.0015, "1.5 ms"),
+            (0.04, "40 ms"),
+            (0.4, "0.4 s"),
+            (9.96, "10 s"),
+            (59.7, "1 min 0 s"),
+            (185, "3 min 5 s"),
+            (7260, "2 h 1 min"),
+        ],
     )
     def test_durations(self, seconds, text):
         assert duration(seconds) == text

@@ -17,7 +17,7 @@ from dlcore.layers import Dense
 from dlcore.optimizers import SGD
 from dlcore.solvers import LBFGS, NewtonCG, minimize
 from dlcore.training import advance, start
-from experiments import decisions, full_batch, universal_approximation, will_i_pass
+from experiments import decisions, full_batch, transfer, universal_approximation, will_i_pass
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
 
@@ -158,3 +158,21 @@ def test_courses_count_what_they_cost(method):
     np.testing.assert_allclose(course.objective[-1], alone.value, rtol=1e-10)
     assert course.evaluations[-1] == int(alone.evaluations.gradient) + int(alone.evaluations.product)
     assert full_batch.first(course.steps, course.objective <= course.objective[1]) == 2
+
+
+# what another training is worth
+
+
+def test_a_row_of_few_examples_is_their_training_alone():
+    """Of the pool those that weigh 0 are as if they were not there, and no row knows of another."""
+    given = transfer.few((3, 5), 2)
+    found = transfer.accuracies(given, (3e-3, 1e-2), 10)
+    assert found.shape == (3, 2, 2, 2)
+    one = jax.tree.map(lambda a: a[1], given._replace(weights=None))
+    assert np.bincount(one.pool.y[:15]).tolist() == [3] * 5
+    assert len(one.judged.y) == 896 - 25
+    pool = jax.tree.map(lambda a: a[:15], one.pool)
+    old = one.params, one.model_state
+    for i, way in enumerate(transfer.WAYS):
+        alone = transfer.adapted(way, 10, 1e-2, one.keys, old, pool, one.judged, np.ones(15, np.float32))
+        np.testing.assert_allclose(found[i, 1, 0, 1], alone, atol=2 / 871)

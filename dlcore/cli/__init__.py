@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import importlib.util
 import io
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -11,8 +12,9 @@ from typing import Any
 
 import dlcore
 from dlcore.console import interrupts
+from dlcore.numerics.errors import needed
 
-REFUSED, FAILED = 2, 1  # exit codes: a wrong input; something that broke on the way
+REFUSED, FAILED, CLOSED = 2, 1, 141  # exit codes: a wrong input; what broke on the way; nobody reads any more, SIGPIPE
 _NEEDED = ("jinja2", "matplotlib", "orbax", "pandas", "safetensors", "sklearn", "tensorboardX", "tqdm", "tyro")
 
 
@@ -41,6 +43,9 @@ def run(words: Sequence[str]) -> int:
             return told(REFUSED, error)
         except SystemExit as end:  # after --help
             return int(end.code or 0)
+        except BrokenPipeError:  # who reads has enough, as ``head`` has
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return CLOSED
         except Exception as error:
             return told(FAILED, str(error) or type(error).__name__)
     return 0
@@ -74,6 +79,7 @@ def _parsed(commands: dict[str, Any], words: Sequence[str]) -> Callable[[], str]
     from tyro.extras import subcommand_cli_from_dict
 
     box, about = io.StringIO(), "Deep learning's working core."
+    _once(words)
     try:
         with contextlib.redirect_stderr(box):
             return subcommand_cli_from_dict(commands, prog="dlcore", description=about, args=list(words))
@@ -84,7 +90,18 @@ def _parsed(commands: dict[str, Any], words: Sequence[str]) -> Callable[[], str]
 
 
 def _unboxed(box: str) -> str:
-    """The words in a box, without its rules and what it says of help."""
+    """The words in a box, without its rules and what it says of help.
+
+    Where the terminal knows ASCII alone the rules are hyphens, and the title is a line of its own.
+    """
     lines = [line.strip("│ ") for line in box.splitlines()]
-    said = [line for line in lines if line and line[0] not in "╭╰─"]
+    said = [line for line in lines if line.strip("-") and line[0] not in "╭╰─"]
+    said = said if box.startswith("╭") else said[1:]
     return " ".join(line for line in said if "full helptext" not in line and not line.endswith("--help"))
+
+
+def _once(words: Sequence[str]) -> None:
+    """Raise ValueError for an option that stands twice: what the first one said would be lost without a word."""
+    options = [word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")]
+    if twice := next((option for option in options if options.count(option) > 1), None):
+        raise ValueError(needed(twice, "it once, with all its values behind it", "it twice", f"{twice} ONE TWO"))

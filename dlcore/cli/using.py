@@ -20,21 +20,23 @@ def predict(
 
     Args:
         run: The folder of a run, or its folder model/ alone.
-        file: A table with the columns of training, an .npy file or an .npz file with an array x.
+        file: A table with the columns of training, an image or a folder of them, an .npy or .npz file with an array x.
         out: A .csv, .tsv, .parquet or .npz file for the predictions; default: they are printed, as CSV.
         keep: Columns of the file that stand beside the predictions, such as an identifier.
     """
     return lambda: _predict(run, file, out, keep)
 
 
-def evaluate(run: Positional[Path], file: Positional[Path], /) -> Callable[[], str]:
+def evaluate(run: Positional[Path], file: Positional[Path], /, weights: str | None = None) -> Callable[[], str]:
     """Say how good a trained model is on data with the right answers, beside the best constant prediction.
 
     Args:
         run: The folder of a run, or its folder model/ alone.
-        file: A table with the columns of training and its target, or an .npz file with arrays x and y.
+        file: A table with the columns of training and its target, a folder of images by class, or an .npz file with
+            arrays x and y.
+        weights: Column of the table that says how much each example counts.
     """
-    return lambda: _evaluate(run, file)
+    return lambda: _evaluate(run, file, weights)
 
 
 def export(run: Positional[Path], file: Positional[Path], /) -> Callable[[], str]:
@@ -80,11 +82,11 @@ def _write(frame: Any, kind: str, file: Any) -> None:
         frame.to_csv(file, index=False, sep="\t" if kind == ".tsv" else ",")
 
 
-def _evaluate(run: Path, file: Path) -> str:
+def _evaluate(run: Path, file: Path, weights: str | None) -> str:
     from dlcore.deployment import load_model
     from dlcore.report.summary import two_columns
 
-    found = load_model(run).evaluate(file)
+    found = load_model(run).evaluate(file, weights=weights)
     rows = [("examples", short(found.n)), ("loss", short(found.loss))]
     rows += [(name, metric(name, value, found.standard_error.get(name))) for name, value in found.metrics.items()]
     constant = {name: f"  (constant prediction: {metric(name, value)})" for name, value in found.baseline.items()}

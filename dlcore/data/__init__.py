@@ -12,14 +12,27 @@ from dlcore.data.batches import (
     shuffle_rounds,
 )
 from dlcore.data.checks import Finding, check, check_parts, require
+from dlcore.data.columns import Category, Number
 from dlcore.data.cross_validation import Standardization, cut, fold_numbers, folds, k_folds, padded
 from dlcore.data.describe import Balance, Summary, balance, preview, summaries, target_summaries
-from dlcore.data.examples import Column, Dataset, Examples, Padded, Schema, images, without_missing
+from dlcore.data.examples import (
+    Column,
+    Dataset,
+    Examples,
+    Padded,
+    Schema,
+    Weighted,
+    check_weights,
+    images,
+    taken,
+    weights_of,
+    without_missing,
+)
 from dlcore.data.image_files import read_idx
 from dlcore.data.leaks import single_feature_scores
 from dlcore.data.normalization import Normalization, fit_normalization, normalize
 from dlcore.data.options import TableOptions
-from dlcore.data.preprocessing import Category, Number, Preprocessing, Target, prepare
+from dlcore.data.preprocessing import Preprocessing, Target, prepare
 from dlcore.data.repeats import duplicates, near_duplicates
 from dlcore.data.sources import load, names
 from dlcore.data.splits import Opening, Sealed, Split, split, train_validation
@@ -45,11 +58,13 @@ __all__ = [
     "Summary",
     "TableOptions",
     "Target",
+    "Weighted",
     "balance",
     "batch_count",
     "batch_indices",
     "check",
     "check_parts",
+    "check_weights",
     "cut",
     "duplicates",
     "fit_normalization",
@@ -74,7 +89,9 @@ __all__ = [
     "single_feature_scores",
     "split",
     "summaries",
+    "taken",
     "target_summaries",
     "train_validation",
+    "weights_of",
     "without_missing",
 ]

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from dlcore.data.cells import label_of
-from dlcore.data.examples import Column, Dataset, as_rows
+from dlcore.data.examples import Column, Dataset, as_rows, check_weights
 from dlcore.data.options import TableOptions, option
 from dlcore.data.tables import few_whole_numbers, named_classes
+from dlcore.tree.names import nearest
 
 _CHANNELS = (1, 2, 3, 4)
 _GUESS = TableOptions()
@@ -26,7 +27,11 @@ def read_npz(path: pathlib.Path, options: TableOptions) -> Dataset:
         raise ValueError(f"needed arrays x and y in {path}, got {sorted(arrays)}; try numpy.savez(path, x=x, y=y)")
     names = tuple(str(name) for name in arrays.get("classes", ()))
     features = tuple(str(name) for name in arrays.get("features", ()))
-    return from_arrays(arrays["x"], arrays["y"], path.stem, names, features, options, str(path))
+    if options.weights is not None and options.weights not in arrays:
+        there = ", ".join(nearest(str(options.weights), arrays))
+        raise ValueError(f"no array {options.weights!r} in {path}; nearest first, there are: {there}")
+    weights = None if options.weights is None else arrays[str(options.weights)]
+    return from_arrays(arrays["x"], arrays["y"], path.stem, names, features, options, str(path), weights)
 
 
 def from_arrays(
@@ -37,14 +42,20 @@ def from_arrays(
     features: tuple[str, ...] = (),
     options: TableOptions = _GUESS,
     source: str = "",
+    weights: Any = None,
 ) -> Dataset:
     """Examples from x [n, …] and y [n] or [n, k]: words, truth values and few whole numbers are classes.
+
+    ``weights`` [n] say how much each example counts.
 
     x of more than two axes are images [n, h, w, (c)]; with the channels first, [n, c, h, w], they are put last. Raises
     ValueError for other shapes, and for x that are no numbers.
     """
     x, y, source = np.asarray(x), np.asarray(y), source or name
     _check(x, y, options, source)
+    if weights is not None:
+        check_weights(f"weights of {source}", weights, len(x))
+        weights = np.asarray(weights, np.float64)
     x, shape, notes = _image_shape(x)
     y, names, note = _targets(y, classes or options.classes, options, source)
     x = as_rows(x)
@@ -53,7 +64,7 @@ def from_arrays(
         raise ValueError(f"{got}; try one per column of x")
     columns = () if shape else tuple(Column(feature) for feature in features or map(str, range(x.shape[1])))
     return Dataset(name, x.astype(_exact_type(x.dtype)), y, names, features, shape, source=source, columns=columns,
-                   notes=(*notes, *note))  # fmt: skip
+                   notes=(*notes, *note), weights=weights)  # fmt: skip
 
 
 def _check(x: np.ndarray, y: np.ndarray, options: TableOptions, source: str) -> None:

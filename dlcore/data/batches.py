@@ -10,18 +10,22 @@ import numpy as np
 from jax.core import Tracer
 from jax.sharding import AxisType, PartitionSpec, get_abstract_mesh
 
-from dlcore.data.examples import Examples, Padded
-from dlcore.numerics.formats import Array, PyTree
+from dlcore.data.examples import Examples, Padded, Weighted, weights_of
+from dlcore.numerics.formats import Array, PyTree, at_least_f32
 
 BATCH = "batch"  # the axis of a mesh over whose devices the examples of a batch are spread
 
 
 class Batch(NamedTuple):
-    """A mini-batch x [B, ...], y [B, ...]; where ``counts`` [B] is false an example only fills a place."""
+    """A mini-batch x [B, ...], y [B, ...]; where ``counts`` [B] is false an example only fills a place.
+
+    ``weights`` [B] have the mean 1 over all examples of the epoch, and not over those of the batch.
+    """
 
     x: Array
     y: Array
     counts: Array | None = None
+    weights: Array | None = None
 
 
 class Batches(NamedTuple):
@@ -41,20 +45,40 @@ class Batches(NamedTuple):
         return jax.tree.leaves(self.places)[0].shape[0] + 1
 
 
-def in_memory(examples: Examples | Padded, key: Array, batch_size: int) -> Batches:
-    """The batches of ``batch_indices`` from examples on the device, in a new order for every ``key``."""
+def in_memory(examples: Examples | Weighted | Padded, key: Array, batch_size: int) -> Batches:
+    r"""The batches of ``batch_indices`` from examples on the device, in a new order for every ``key``.
+
+    Weights become $w_i / \bar w$ by their mean over all examples: the mean of $w_i \ell_i / \bar w$ over a batch has
+    the mean by weight of all examples as its expectation, is it where the batch is all of them, and of batches that
+    accumulate it is that of the one large batch. By the weights of each batch, as scikit-learn divides, it would be
+    neither, and nothing where they are all 0; divided by the size alone, as in Keras, it would grow with the weights.
+    """
     x, y = examples[:2]
     n, count = x.shape[0], examples.n if isinstance(examples, Padded) else None
     indices, mask = batch_indices(key, n, batch_size, count)
+    weights = _relative(weights_of(examples), count)
 
     def draw(place):
         chosen, counts = spread(place)  # of examples that every device has: none are sent around
-        return spread(Batch(whole(x)[chosen], whole(y)[chosen], counts))
+        own = None if weights is None else whole(weights)[chosen]
+        return spread(Batch(whole(x)[chosen], whole(y)[chosen], counts, own))
 
     # only the last batch can have free places: no other pays for a mask
     return Batches(
         draw, (indices[:-1], None), (indices[-1], None if count is None and n % batch_size == 0 else mask[-1])
     )
+
+
+def _relative(weights, count):
+    """``weights`` by the mean of those that count; None where there are none."""
+    if weights is None:
+        return None
+    w = weights.astype(at_least_f32(weights.dtype) if jnp.issubdtype(weights.dtype, jnp.floating) else float)
+    if count is None:
+        return w / jnp.mean(w)
+    places = jnp.arange(w.shape[0])
+    total = jnp.sum(jnp.where(places < jnp.asarray(count, places.dtype), w, 0))
+    return w * (jnp.asarray(count, w.dtype) / total)
 
 
 def spread(examples: PyTree) -> PyTree:

@@ -4,12 +4,14 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.data.examples import Examples, Padded
+from dlcore.data.columns import Number
+from dlcore.data.examples import Examples, Padded, Weighted, taken
 from dlcore.data.normalization import Normalization, moments
-from dlcore.data.preprocessing import Number, Preprocessing
+from dlcore.data.preprocessing import Preprocessing
 from dlcore.data.splits import Split
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array, in_dtype_of
@@ -110,7 +112,7 @@ def k_folds(y: Any, k: int, seed: int = 0, groups: Any = None) -> list[tuple[np.
 
 
 def folds(data: Any, k: int = 5, *, seed: int = 0, groups: Any = None) -> list[Split]:
-    """k splits of the training and validation examples of ``data``, a split or a pair (x, y), for cross-validation.
+    """k splits of the training and validation examples of ``data``, a split, (x, y) or (x, y, weights).
 
     Every example validates in one of them; classes are kept in proportion, ``groups`` [n] as wholes (of a split: the
     training examples first). Where the split was made by ``normalize`` or ``prepare``, means and scales of the inputs
@@ -123,31 +125,38 @@ def folds(data: Any, k: int = 5, *, seed: int = 0, groups: Any = None) -> list[S
     >>> [(len(fold.train.y), len(fold.validation.y)) for fold in data.folds(iris, 5)]
     [(96, 24), (96, 24), (96, 24), (96, 24), (96, 24)]
     """
-    x, y = _pool(data)
+    pool = _pool(data)
+    x, y = pool[:2]
     inputs = data.inputs if isinstance(data, Split) else None
     by_class = y.ndim == 1 and np.issubdtype(y.dtype, np.integer)
     made = []
     for training, validation in k_folds(y if by_class else len(y), k, seed, groups):
         again = _standardization(inputs, x[training])
-        scaled = x if again is None else np.asarray(again(x))
-        train, held_out = (Examples(scaled[i], y[i]) for i in (training, validation))
-        made.append(Split(train, held_out, inputs=again))
+        scaled = pool if again is None else pool._replace(x=np.asarray(again(x)))
+        made.append(Split(taken(scaled, training), taken(scaled, validation), inputs=again))
     return made
 
 
 def _pool(data):
     """All examples but those of a test set."""
     parts = (data.train, data.validation) if hasattr(data, "train") else (data,)
-    x, y = (np.concatenate([np.asarray(part[i]) for part in parts]) for i in (0, 1))
-    if len(x) != len(y):
-        raise ValueError(needed("data", "a label for each example", f"{len(x)} examples and {len(y)} labels"))
-    return x, y
+    if len({len(part) for part in parts}) > 1:
+        raise ValueError(needed("data", "weights in both parts, or in none", "weights in one"))
+    pool = [np.concatenate([np.asarray(a) for a in column]) for column in zip(*parts, strict=True)]
+    if len({len(a) for a in pool}) > 1:
+        got = " and ".join(f"{len(a)} {name}" for a, name in zip(pool, ("examples", "labels", "weights"), strict=False))
+        raise ValueError(needed("data", "a label for each example", got))
+    return Examples(*pool) if len(pool) == 2 else Weighted(*pool)
 
 
 def _standardization(inputs: Any, x: np.ndarray) -> Standardization | None:
     """What brings inputs to mean 0 and scale 1 on the examples x [n, ...] of a training part."""
     if inputs is None or isinstance(inputs, Standardization):
         return None
+    if isinstance(inputs, Preprocessing) and inputs.pixels is not None:
+        mean, std, _ = moments(x.reshape(-1, inputs.pixels.shape[-1]))
+        times = x.shape[-1] // len(mean)
+        return Standardization(np.tile(mean, times), np.tile(std, times))
     if isinstance(inputs, Preprocessing):
         return _of_columns(inputs, x)
     if not isinstance(inputs, Normalization):
@@ -183,12 +192,13 @@ def padded(splits: Sequence[Split]) -> Split:
 
 def _filled(parts: Sequence[Any]) -> Any:
     sizes = [len(part.y) for part in parts]
-    x, y = (np.stack([np.asarray(part[i])[np.arange(max(sizes)) % n] for part, n in zip(parts, sizes, strict=True)])
-            for i in (0, 1))  # fmt: skip
-    return Padded(x, y, np.array(sizes, np.int32))
+    whole = [taken(part, np.arange(max(sizes)) % n) for part, n in zip(parts, sizes, strict=True)]
+    x, y, *weights = (np.stack([np.asarray(a) for a in column]) for column in zip(*whole, strict=True))
+    return Padded(x, y, np.array(sizes, np.int32), *weights)
 
 
 def cut(data: Any, most: int) -> Any:
     """Padded ``data`` with at most ``most`` places for training."""
-    x, y, n = data.train
-    return dataclasses.replace(data, train=Padded(x[:, :most], y[:, :most], n))
+    n = data.train.n
+    places = jax.tree.map(lambda a: a[:, :most], data.train._replace(n=None))
+    return dataclasses.replace(data, train=places._replace(n=n))

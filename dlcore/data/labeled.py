@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from dlcore.data.cells import MISSING, factorized, label_of, tidy
-from dlcore.data.preprocessing import Number, Preprocessing, Target, cells_of
+from dlcore.data.columns import Number
+from dlcore.data.preprocessing import Preprocessing, Target, cells_of
 from dlcore.data.tables import Table
 from dlcore.numerics.errors import needed
 

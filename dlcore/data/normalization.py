@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.data.examples import Examples, as_rows
+from dlcore.data.examples import as_rows
 from dlcore.data.splits import Split
 from dlcore.numerics.errors import check_float
 from dlcore.numerics.formats import Array, in_dtype_of
@@ -106,8 +106,8 @@ def normalize(split: Split, normalization: Normalization | None = None) -> tuple
         raise ValueError(f"needed columns of numbers, got words in {words!r}; try data.prepare(split)")
     by = fit_normalization(split.train.x) if normalization is None else normalization
 
-    def apply(examples: Examples) -> Examples:
-        return Examples(normalized(np.asarray(examples.x), by), examples.y)
+    def apply(examples: Any) -> Any:
+        return examples._replace(x=normalized(np.asarray(examples.x), by))
 
     parts = {"train": apply(split.train), "validation": apply(split.validation), "test": split.test.map(apply)}
     return dataclasses.replace(split, **parts, inputs=by), by

@@ -15,8 +15,12 @@ class TableOptions:
     """Columns to leave out."""
     keep: tuple[str | int, ...] = ()
     """Columns to keep that would be left out: row numbers, identifiers."""
+    weights: str | int | None = None
+    """Column that says how much each example counts: 2 as if it stood there twice, 0 as if it did not."""
     task: str | None = None
     """classification or regression."""
+    size: tuple[int, int] | None = None
+    """Height and width that images of a folder are brought to; default: theirs, or the medians of several."""
     separator: str | None = None
     """Between the cells of a row."""
     decimal: str | None = None
@@ -31,8 +35,6 @@ class TableOptions:
 
 def option(name: str, value: Any) -> str:
     """How to say it, on the command line and in Python: ``--drop id (drop=('id',))``."""
-    if isinstance(value, bool):
-        return f"--{'' if value else 'no-'}{name} ({name}={value})"
     shown = value if isinstance(value, tuple) else (value,)
     return f"--{name} {' '.join(shlex.quote(str(v)) for v in shown)} ({name}={value!r})"
 
@@ -41,6 +43,11 @@ def check_options(options: TableOptions) -> None:
     """Raise ValueError for the first choice that there is not."""
     if options.task not in (None, "classification", "regression"):
         raise ValueError(f"needed task 'classification' or 'regression', got {options.task!r}")
+    if options.size is not None and not (len(options.size) == 2 and all(1 <= side <= 4096 for side in options.size)):
+        got = " ".join(map(str, options.size))
+        raise ValueError(
+            f"needed a size of 1 to 4096 pixels, height and width, got {got}; try {option('size', (64, 64))}"
+        )
     if options.decimal not in (None, ".", ","):
         raise ValueError(f"needed a decimal mark '.' or ',', got {options.decimal!r}; try {option('decimal', ',')}")
     if options.separator is not None and (len(options.separator) != 1 or options.separator == '"'):

@@ -9,48 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlcore.data.cells import MISSING, factorized, label_of, number, tidy
-from dlcore.data.examples import Column, Examples, Schema, as_rows
+from dlcore.data.columns import Category, Number, fill, plan_of
+from dlcore.data.examples import Column, Schema, as_rows
 from dlcore.data.files import tuples
 from dlcore.data.normalization import blocks, moments
 from dlcore.data.options import TableOptions, option
+from dlcore.data.pixels import Pixels
 from dlcore.data.splits import Split
 from dlcore.data.tables import Table, table_in, table_of
+from dlcore.numerics.errors import needed
 
 _FORMAT = 1
 _MOST_WORDS = 255  # of one column that get an input of their own, the most frequent ones
-
-
-class Number(NamedTuple):
-    r"""$z = (x - \mu) / \sigma$; where x is missing $z = 0$, and 1 in an input ``missing`` if there is one."""
-
-    name: str
-    mean: float
-    std: float
-    missing: bool = False
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The names of its inputs."""
-        return (self.name, *[f"{self.name} missing"] * self.missing)
-
-
-class Category(NamedTuple):
-    """One input for each of ``words``, 1 where it stands; ``other``: one for all words that are not among them.
-
-    What stood once in the training part is as what never stood there, and teaches it (Good 1953, The population
-    frequencies of species): these words make up ``other``. Without any, all inputs of a new word are 0.
-    """
-
-    name: str
-    words: tuple[str, ...]
-    other: bool = False
-    missing: bool = False
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """The names of its inputs."""
-        names = [*self.words, *["other"] * self.other, *["missing"] * self.missing]
-        return tuple(f"{self.name}={name}" for name in names)
 
 
 class Target(NamedTuple):
@@ -76,10 +46,15 @@ class Preprocessing:
     A call makes inputs float32 [n, d] of cells [n, k], of a pandas or polars frame or of a file with these columns.
     """
 
-    columns: tuple[Number | Category, ...]
+    columns: tuple[Any, ...]  # of Number and Category, or one Pixels
     target: Target = _NO_TARGET
     decimal: str = "."
     missing: tuple[str, ...] = ()
+
+    @property
+    def pixels(self) -> Pixels | None:
+        """What is done to images, where examples are images."""
+        return next((column for column in self.columns if isinstance(column, Pixels)), None)
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -89,17 +64,21 @@ class Preprocessing:
     def __call__(self, source: Any) -> np.ndarray:
         """Raises ValueError for columns that are not there, by name, and for text where numbers were."""
         cells = source if isinstance(source, np.ndarray) else self.cells(source)
+        if self.pixels is not None:
+            return self.pixels(cells)
         if cells.ndim != 2 or cells.shape[1] != len(self.columns):
             raise ValueError(f"needed x [n, {len(self.columns)}], got {list(cells.shape)}; try the columns of training")
         z = np.zeros((len(cells), len(self.features)), np.float32)
-        plan = _plan(self.columns)
+        plan = plan_of(self.columns)
         for rows in blocks(*z.shape):
-            _fill(z[rows], np.asarray(cells[rows], np.float64), plan)
+            fill(z[rows], np.asarray(cells[rows], np.float64), plan)
         return z
 
     def inverse(self, z: Any) -> np.ndarray:
         """Cells [n, k] from inputs [n, d]: numbers in their units, the number of the likeliest word."""
         z = np.asarray(z, np.float64)
+        if self.pixels is not None:
+            return self.pixels.inverse(z)
         starts = np.cumsum([0, *(len(column.inputs) for column in self.columns)])
         parts = [
             c.mean + c.std * z[:, i] if isinstance(c, Number) else z[:, i : i + len(c.words)].argmax(axis=1)
@@ -108,18 +87,27 @@ class Preprocessing:
         return np.stack(parts, axis=1) if parts else np.zeros((len(z), 0))
 
     def cells(self, source: Any) -> np.ndarray:
-        """Cells [n, k] of a frame, a dictionary of columns or the path of a file, found by the columns' names."""
+        """Cells [n, k] of a frame, a dictionary of columns or the path of a file, found by the columns' names.
+
+        Of images, whose source is a list of files, the bytes.
+        """
+        if self.pixels is not None:
+            return self.pixels.read([pathlib.Path(file) for file in source])
         table = _by_place(table_for(self, source), self.columns)
         absent = [column.name for column in self.columns if column.name not in table.frame.columns]
         if absent:
             there = ", ".join(map(repr, list(table.frame.columns)[:12]))
             raise ValueError(f"needed column{'s' * (len(absent) > 1)} {', '.join(map(repr, absent[:8]))}, got {there}")
         read = [cells_of(table.frame[column.name], column, self) for column in self.columns]
+        for column, values in zip(self.columns, read, strict=True):
+            if (infinite := np.isinf(values)).any():
+                got = f"inf in {infinite.sum()} of {len(values)} rows, the first of number {infinite.argmax() + 1}"
+                raise ValueError(needed(f"column {column.name!r}", "finite numbers", got, "an empty cell for unknown"))
         return np.stack(read, axis=1)
 
     def to_json(self) -> str:
         """The record as text that people read; ``from_json`` gives the same numbers back."""
-        kinds = {Number: "number", Category: "category"}
+        kinds = {Number: "number", Category: "category", Pixels: "image"}
         columns = [{"kind": kinds[type(column)], **column._asdict()} for column in self.columns]
         record = {"format": _FORMAT, "decimal": self.decimal, "missing": self.missing, "target": self.target._asdict()}
         return json.dumps({**record, "columns": columns}, indent=1, ensure_ascii=False)
@@ -127,7 +115,7 @@ class Preprocessing:
     @classmethod
     def from_json(cls, text: str) -> "Preprocessing":
         """The record in ``text``; raises ValueError in one line where it is none."""
-        kinds = {"number": Number, "category": Category}
+        kinds: dict[str, Any] = {"number": Number, "category": Category, "image": Pixels}
         try:
             record = json.loads(text, parse_float=float)
             if record["format"] > _FORMAT:
@@ -138,60 +126,24 @@ class Preprocessing:
             raise ValueError(f"needed a saved preprocessing, got {text[:40]!r}: {error}") from error
 
 
-class _Plan(NamedTuple):
-    """Where the numbers stand in cells and inputs, with their means and scales, and the rest one by one."""
-
-    cells: np.ndarray
-    inputs: np.ndarray
-    mean: np.ndarray
-    std: np.ndarray
-    indicators: list[tuple[int, int]]
-    categories: list[tuple[int, int, Category]]
-
-
-def _plan(columns: tuple[Number | Category, ...]) -> _Plan:
-    starts = [0, *np.cumsum([len(column.inputs) for column in columns]).tolist()]
-    placed = list(zip(range(len(columns)), starts, columns, strict=False))
-    numbers = [(j, i, c) for j, i, c in placed if isinstance(c, Number)]
-    return _Plan(
-        np.array([j for j, _, _ in numbers], int),
-        np.array([i for _, i, _ in numbers], int),
-        np.array([c.mean for _, _, c in numbers]),
-        np.array([c.std for _, _, c in numbers]),
-        [(j, i + 1) for j, i, c in numbers if c.missing],
-        [(j, i, c) for j, i, c in placed if isinstance(c, Category)],
-    )
-
-
-def _fill(z: np.ndarray, cells: np.ndarray, plan: _Plan) -> None:
-    numbers = (cells[:, plan.cells] - plan.mean) / plan.std
-    z[:, plan.inputs] = np.where(np.isnan(numbers), 0, numbers)
-    for j, i in plan.indicators:
-        z[:, i] = np.isnan(cells[:, j])
-    for j, i, category in plan.categories:
-        known = np.flatnonzero(cells[:, j] < len(category.words) + category.other)
-        z[known, i + cells[known, j].astype(int)] = 1
-        if category.missing:
-            z[:, i + len(category.inputs) - 1] = np.isnan(cells[:, j])
-
-
 def prepare(split: Split) -> tuple[Split, Preprocessing]:
     r"""Inputs of a network from the columns of a table, and the record that does the same to new data.
 
     Numbers are normalized by mean and standard deviation, computed in float64 and taken off before float32; missing
-    ones become 0, the mean, with an input that says so; words become one input each; quantities to learn become
+    ones become 0, the mean, with an input that says so; words become one input each; bytes of images are normalized
+    channel by channel; quantities to learn become
     $(y - \mu) / \sigma$. All from the training part; the test set stays sealed and is prepared when it opens.
     """
     x, schema = split.train.x, split.schema
     cells = as_rows(np.asarray(x))
     columns = schema.columns or tuple(Column(str(j)) for j in range(cells.shape[1]))
-    learned = _learn(cells, columns)
+    learned = (Pixels.of(cells, schema.pixels),) if schema.pixels else _learn(cells, columns)
     by = Preprocessing(learned, _learn_target(split.train.y, schema), schema.decimal, schema.missing)
 
-    def apply(examples: Examples) -> Examples:
+    def apply(examples: Any) -> Any:
         here = as_rows(np.asarray(examples.x))
         y = examples.y if not by.target.mean else _standard(examples.y, by.target)
-        return Examples(by(recoded(here, columns, by.columns)), y)
+        return examples._replace(x=by(here if schema.pixels else recoded(here, columns, by.columns)), y=y)
 
     parts = {"train": apply(split.train), "validation": apply(split.validation), "test": split.test.map(apply)}
     return dataclasses.replace(

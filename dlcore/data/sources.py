@@ -10,8 +10,11 @@ import numpy as np
 from dlcore.data.arrays import from_arrays, read_npz
 from dlcore.data.examples import Dataset
 from dlcore.data.image_files import find_cifar10, find_idx, read_cifar10, read_idx_folder
-from dlcore.data.options import TableOptions, check_options
+from dlcore.data.image_folders import read_image_folder
+from dlcore.data.options import TableOptions, check_options, option
+from dlcore.data.pixels import image_files
 from dlcore.data.tables import dataset_of, read_table_file, table_of
+from dlcore.numerics.errors import needed
 from dlcore.tree.names import nearest
 
 _UCI = "CC BY 4.0 (UCI Machine Learning Repository)"
@@ -40,6 +43,9 @@ _IDX: dict[str, tuple[tuple[str, ...], tuple[str, ...], str, str]] = {
 }
 
 
+_GUESSED = TableOptions()
+
+
 def names() -> tuple[str, ...]:
     """The names that ``load`` knows; the last three need their published files."""
     return (*_SKLEARN, *_IDX, "cifar10")
@@ -51,7 +57,9 @@ def load(
     target: str | int | tuple[str | int, ...] | None = None,
     drop: tuple[str | int, ...] = (),
     keep: tuple[str | int, ...] = (),
+    weights: str | int | None = None,
     task: str | None = None,
+    size: tuple[int, int] | None = None,
     separator: str | None = None,
     decimal: str | None = None,
     missing: tuple[str, ...] = (),
@@ -59,11 +67,13 @@ def load(
     header: bool | None = None,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> Dataset:
-    """A data set by name, from a table, an .npz file or a folder of IDX or CIFAR-10 files, or from a frame.
+    """A data set by name, from a table, a frame, an .npz file, or a folder of images by class, IDX or CIFAR-10 files.
 
     Tables are text with any separator, packed or not, Parquet, and pandas or polars frames. ``TableOptions`` explains
-    the options; what they do not say is guessed, and ``notes`` of the answer say how. data_dir: where the files of
-    mnist, fashion_mnist and cifar10 lie, default the environment variable DLCORE_DATA.
+    the options; what they do not say is guessed, and ``notes`` of the answer say how. Arrays are (x, y), or (x, y,
+    weights); ``weights`` is the column, or the array of an .npz file, that says how much each example counts. data_dir:
+    where the files of mnist, fashion_mnist and cifar10 lie, default the environment variable DLCORE_DATA. Images of a
+    folder are brought to one ``size`` (height, width).
 
     Raises ValueError, in one line, for an unknown name, with the names there are, and for a file that cannot be read.
 
@@ -73,7 +83,8 @@ def load(
     """
     goals = () if target is None else _tuple(target)
     separator = "\t" if separator in ("\\t", "tab") else separator  # as a shell passes it
-    options = TableOptions(goals, _tuple(drop), _tuple(keep), task, separator, decimal, _tuple(missing),
+    options = TableOptions(goals, _tuple(drop), _tuple(keep), weights, task,
+                           None if size is None else _tuple(size), separator, decimal, _tuple(missing),
                            _tuple(classes), header)  # fmt: skip
     check_options(options)
     if not isinstance(source, (str, os.PathLike)):
@@ -84,13 +95,15 @@ def load(
             raise ValueError(f"{name} is read as it was published; try a file for options of tables")
         return _from_sklearn(name) if name in _SKLEARN else _from_files(name, data_dir)
     path = pathlib.Path(name).expanduser()
-    if not path.exists():
+    if not name or not path.exists():
         there = ", ".join(nearest(name, names()))
         raise ValueError(
             f"no data set or file {name!r}; nearest first, there are: {there}; or give a .csv or .npz file"
         )
     if path.is_dir():
-        return _from_folder(path)
+        return _from_folder(path, options=options)
+    if options.size is not None:
+        raise ValueError(needed("size", "a folder of images", f"{name}, a file", f"without {option('size', size)}"))
     if path.suffix.lower() == ".npz":
         return read_npz(path, options)
     return read_table_file(path, options)
@@ -102,10 +115,12 @@ def _tuple(value: Any) -> tuple[Any, ...]:
 
 
 def _from_memory(source: Any, options: TableOptions) -> Dataset:
-    if isinstance(source, tuple) and len(source) == 2:
-        return from_arrays(*source, options=options)
+    if isinstance(source, tuple) and len(source) in (2, 3):
+        if options.weights is not None:
+            raise ValueError(needed("weights", "a table for a column by name", "arrays", "data.load((x, y, weights))"))
+        return from_arrays(*source[:2], options=options, weights=source[2] if source[2:] else None)
     if not (hasattr(source, "columns") or isinstance(source, dict)):
-        what = "a name, a path, a pandas or polars frame or a pair (x, y) of arrays"
+        what = "a name, a path, a pandas or polars frame or arrays (x, y) or (x, y, weights)"
         raise TypeError(f"needed {what}, got {type(source).__name__}; try data.load((x, y))")
     return dataset_of(table_of(source), options, "table")
 
@@ -143,7 +158,13 @@ def _from_files(name: str, data_dir: str | os.PathLike[str] | None) -> Dataset:
     raise ValueError(f"no files of {name} in {os.fspath(root)!r}, looked in: {', '.join(places)} and itself")
 
 
-def _from_folder(folder: pathlib.Path, name: str | None = None) -> Dataset:
+def _from_folder(folder: pathlib.Path, name: str | None = None, options: TableOptions = _GUESSED) -> Dataset:
+    if not (find_cifar10(folder) or find_idx(folder)) and any(image_files(folder)[0]):
+        if options != TableOptions(size=options.size):
+            raise ValueError(
+                f"needed a table for options of tables, got images in {folder}; try {option('size', (64, 64))}"
+            )
+        return read_image_folder(folder, options.size)
     if find_cifar10(folder):
         return read_cifar10(folder)
     if find_idx(folder):
@@ -151,5 +172,6 @@ def _from_folder(folder: pathlib.Path, name: str | None = None) -> Dataset:
         _, classes, source, license = _IDX.get(known, ((), (), str(folder), ""))
         return read_idx_folder(folder, known, classes, source, license)
     raise ValueError(
-        f"needed train-images-idx3-ubyte or data_batch_1.bin in {str(folder)!r}; try the folder of the files"
+        f"needed folders of images, CLASS/*.png, train-images-idx3-ubyte or data_batch_1.bin in {str(folder)!r}; "
+        "try the folder of the files"
     )

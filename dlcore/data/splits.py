@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, NoReturn
 import jax
 import numpy as np
 
-from dlcore.data.examples import Dataset, Examples, Schema
+from dlcore.data.examples import Dataset, Examples, Schema, Weighted, check_weights, taken
 from dlcore.data.repeats import duplicates
 
 
@@ -27,17 +27,17 @@ class Sealed:
 
     __slots__ = ("_content", "_seal", "n")
 
-    def __init__(self, examples: Examples):
+    def __init__(self, examples: Examples | Weighted):
         self.n = len(examples.y)
         self._seal: list[Opening] = []
-        self._content: Callable[[], Examples] = lambda: examples
+        self._content: Callable[[], Any] = lambda: examples
 
     @property
     def opened(self) -> Opening | None:
         """When it was opened and why, None as long as it is sealed."""
         return self._seal[0] if self._seal else None
 
-    def open(self, reason: str) -> Examples:
+    def open(self, reason: str) -> Any:
         """The test examples, once; raises RuntimeError with the first opening the second time."""
         if not reason.strip():
             raise ValueError("needed a reason for opening the test set, got none; try 'final evaluation'")
@@ -50,7 +50,7 @@ class Sealed:
         self._seal.append(Opening(datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), reason))
         return examples
 
-    def map(self, f: Callable[[Examples], Examples]) -> "Sealed":
+    def map(self, f: Callable[[Any], Any]) -> "Sealed":
         """The same test set, with ``f`` applied when it opens; opening one opens the other."""
         mapped = object.__new__(Sealed)
         mapped.n, mapped._seal, content = self.n, self._seal, self._content
@@ -95,8 +95,8 @@ class Split:
     of the first two: in compiled code, and in what ``jax.tree.map`` returns, all else does not exist.
     """
 
-    train: Examples
-    validation: Examples
+    train: Examples | Weighted
+    validation: Examples | Weighted
     test: Sealed = dataclasses.field(default_factory=_Absent)
     schema: Schema = dataclasses.field(default_factory=Schema)
     inputs: Any = None
@@ -122,7 +122,8 @@ def split(
 
     Every example is in exactly one part and the sizes are those of ``fractions`` to less than one example.
     ``stratified`` (default: in classification) keeps the share of every class, and puts every class into every part
-    where it has enough examples. A published test set stays the test set; the first two fractions then divide the rest.
+    where it has enough examples. A published validation or test set stays what it is; the other fractions then divide
+    the rest.
 
     Raises ValueError for fractions that are not positive or do not add up to 1, and for fewer examples than parts.
 
@@ -135,21 +136,24 @@ def split(
         raise ValueError(f"needed three positive fractions with sum 1, got {tuple(fractions)}; try (0.6, 0.2, 0.2)")
     if stratified and not dataset.classes:
         raise ValueError("needed classes to stratify by, got a regression set; try stratified=False")
-    own = len(dataset) - dataset.published_test
-    shares = np.asarray(fractions[:2] if dataset.published_test else fractions, float)
+    sizes = dataset.published_validation, dataset.published_test
+    own = len(dataset) - sum(sizes)
+    drawn = [0, *(i for i, size in enumerate(sizes, 1) if not size)]  # of the three parts
+    shares = np.asarray(fractions, float)[drawn]
     if own < len(shares):
         raise ValueError(f"needed at least {len(shares)} examples to split, got {own}; try more data")
     by_class = bool(dataset.classes) if stratified is None else stratified
     group = dataset.y[:own] if by_class else np.zeros(own, int)
-    parts = _assign(group, shares / shares.sum(), np.random.default_rng(seed))
-    if dataset.published_test:
-        parts.append(np.arange(own, len(dataset)))
-    train, validation, test = (Examples(dataset.x[i], dataset.y[i]) for i in parts)
+    given = np.split(np.arange(own, len(dataset)), [sizes[0]])
+    parts = dict(zip(drawn, _assign(group, shares / shares.sum(), np.random.default_rng(seed)), strict=True))
+    train, validation, test = (taken(dataset.examples, parts.get(i, given[i - 1])) for i in range(3))
     return Split(train, validation, Sealed(test), dataset.schema)
 
 
-def train_validation(x: Any, y: Any, share: float = 0.2, seed: int = 0) -> Split:
+def train_validation(x: Any, y: Any, share: float = 0.2, seed: int = 0, weights: Any = None) -> Split:
     """x [n, ...], y [n, ...] shuffled and cut in two, ``share`` of them for validation; there is no test set.
+
+    ``weights`` [n], where there are any, go with their examples.
 
     Labels that are whole numbers [n] are taken for classes, of which either part gets its share. Raises ValueError
     for fewer than two examples, and where x and y differ in n.
@@ -158,11 +162,13 @@ def train_validation(x: Any, y: Any, share: float = 0.2, seed: int = 0) -> Split
         raise ValueError(f"needed two examples at least and a label for each, got {len(x)} and {len(y)} labels")
     if not 0 < share < 1:
         raise ValueError(f"share: needed a number above 0 below 1, got {share}; try 0.2")
+    if weights is not None:
+        check_weights("weights", weights, len(y))
     y = np.asarray(y)
     group = y if y.ndim == 1 and np.issubdtype(y.dtype, np.integer) else np.zeros(len(y), int)
     parts = _assign(group, np.array([1 - share, share]), np.random.default_rng(seed))
-    train, validation = (Examples(np.asarray(x)[i], y[i]) for i in parts)
-    return Split(train, validation)
+    examples = Examples(np.asarray(x), y) if weights is None else Weighted(np.asarray(x), y, np.asarray(weights))
+    return Split(*(taken(examples, i) for i in parts))
 
 
 def _assign(group: np.ndarray, shares: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:

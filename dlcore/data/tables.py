@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlcore.data.cells import Field, field_of, label_of, tidy
-from dlcore.data.examples import Column, Dataset, features_of
+from dlcore.data.examples import Column, Dataset, check_weights, features_of, rows_of
 from dlcore.data.layouts import read_text_table
 from dlcore.data.options import TableOptions, option
+from dlcore.numerics.errors import needed
 from dlcore.tree.names import nearest
 
 _MOST_CLASSES = 20  # a numeric target with more different whole numbers than this is taken for a quantity
@@ -103,6 +104,7 @@ def dataset_of(table: Table, options: TableOptions, name: str, source: str = "")
         raise ValueError(f"needed at least two columns and a row in {source}, got {list(frame.shape)}")
     dropped = {_column(frame, column, "drop") for column in options.drop}
     fields = {c: field_of(frame[c], c, table.decimal, options.missing) for c in frame.columns if c not in dropped}
+    weights = None if options.weights is None else _weights(frame, fields, options, notes)
     goals, reasons = _roles(table, fields, options, notes)
     notes += _left_out_notes(reasons)
     y, classes = _target([fields[goal] for goal in goals], options, notes, source)
@@ -114,10 +116,26 @@ def dataset_of(table: Table, options: TableOptions, name: str, source: str = "")
     x = np.stack([f.values for f in inputs], axis=1)
     known = np.asarray(y >= 0 if classes else ~np.isnan(y).any(axis=1))
     if not known.all():
-        x, y = x[known], y[known]
         notes.append(f"{(~known).sum()} rows are left out: their target is missing")
-    return Dataset(name, x, y, classes, features_of(columns), source=source, columns=columns, target=tuple(goals),
-                   notes=tuple(notes), decimal=table.decimal, missing=options.missing)  # fmt: skip
+    dataset = Dataset(name, x, y, classes, features_of(columns), source=source, columns=columns, target=tuple(goals),
+                      notes=tuple(notes), decimal=table.decimal, missing=options.missing, weights=weights)  # fmt: skip
+    return dataset if known.all() else rows_of(dataset, known)
+
+
+def _weights(frame: Any, fields: dict[str, Field], options: TableOptions, notes: list[str]) -> np.ndarray:
+    """The column that says how much each example counts; it is taken from the ``fields``: no input, and no target."""
+    name = _column(frame, options.weights, "weights")
+    if name in {_column(frame, column, "target") for column in options.target}:
+        raise ValueError(f"column {name!r} cannot be the target and the weights; try another --weights")
+    if name not in fields:
+        raise ValueError(f"column {name!r} is dropped and cannot be the weights; try another --weights or --drop")
+    field = fields.pop(name)
+    if field.kind != "number":
+        shown = repr(field.words[0]) if field.words else "dates"
+        raise ValueError(needed(f"weights: column {name!r}", "numbers", shown, "another --weights"))
+    check_weights(f"weights: column {name!r}", field.values, len(frame))
+    notes.append(f"each example counts as column {name!r} says")
+    return field.values
 
 
 def _roles(
@@ -147,7 +165,7 @@ def _no_input(reasons: dict[str, str], goal: str, source: str) -> str:
     return f"{source}: needed a column as input beside the target, got none: {why}; try {hint}"
 
 
-def _column(frame: Any, column: str | int, role: str) -> str:
+def _column(frame: Any, column: Any, role: str) -> str:
     """The name of a column given by name or, where no column is called so, by number."""
     name, columns = tidy(column), list(frame.columns)
     if not isinstance(column, int) and name in columns:

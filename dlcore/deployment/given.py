@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcore.data import Dataset, Preprocessing
+from dlcore.data import Dataset, Preprocessing, check_weights
 from dlcore.data.arrays import channels_last
+from dlcore.data.cells import number, tidy
 from dlcore.data.examples import as_rows
+from dlcore.data.pixels import SUFFIXES, image_files
 from dlcore.data.preprocessing import recoded, table_for
 from dlcore.data.tables import Table
 from dlcore.numerics.errors import needed
@@ -19,10 +21,15 @@ _ARRAYS = (".npy", ".npz")
 
 
 class Given(NamedTuple):
-    """Columns with names, or numbers [n, ...] in the order of training; y: the right answers, where they came along."""
+    """Columns with names, or numbers [n, ...] in the order of training; y: the right answers, where they came along.
+
+    ``weights`` [n] say how much each example counts, where a data set says so; ``files`` [n] are those of images.
+    """
 
     cells: Table | np.ndarray
     y: Any = None
+    weights: Any = None
+    files: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -38,11 +45,24 @@ class Given(NamedTuple):
             raise ValueError(f"no column {name!r}; nearest first, there are: {', '.join(nearest(name, columns)[:12])}")
         return self.cells.frame[name].to_numpy()
 
+    def weighing(self, weights: Any) -> "Given":
+        """The same with ``weights`` [n], or those in the column of that name; raises ValueError for what is none."""
+        values = self._numbers(weights) if isinstance(weights, str) else np.asarray(weights)
+        check_weights("weights", values, self.n)
+        return self._replace(weights=values)
+
+    def _numbers(self, name):
+        """A column as numbers, NaN where a cell is none."""
+        cells, decimal = self.column(name), getattr(self.cells, "decimal", ".")
+        return cells if cells.dtype.kind in "biuf" else np.array([number(tidy(cell), decimal) for cell in cells])
+
 
 def given(source: Any, by: Any) -> Given:
     """The ``source`` as cells for ``by``, what is done to inputs. Raises ValueError, in one line, where it is none."""
     if isinstance(source, Dataset):
-        return Given(_recoded(source, by), _named(source))
+        return Given(_recoded(source, by), _named(source), source.weights)
+    if isinstance(by, Preprocessing) and by.pixels is not None and _are_files(source):
+        return _pictures(source, by)
     if isinstance(source, (str, os.PathLike)):
         path = pathlib.Path(source).expanduser()
         if not path.is_file():
@@ -51,6 +71,32 @@ def given(source: Any, by: Any) -> Given:
     if hasattr(source, "columns") or isinstance(source, dict):
         return Given(_table(source, by))
     return Given(_cells(np.asarray(source), by))
+
+
+def _are_files(source: Any) -> bool:
+    """Whether ``source`` is an image, a folder or a list of them; arrays and tables have readers of their own."""
+    if isinstance(source, (str, os.PathLike)):
+        return pathlib.Path(source).suffix.lower() not in _ARRAYS
+    return isinstance(source, (list, tuple)) and all(isinstance(one, (str, os.PathLike)) for one in source)
+
+
+def _pictures(source: Any, by: Any) -> Given:
+    """Image files, with the classes that their folders name where all of them do."""
+    asked = [source] if isinstance(source, (str, os.PathLike)) else source
+    files = [file for one in asked for file in _images_at(pathlib.Path(one).expanduser())]
+    if not files:
+        raise ValueError(
+            needed("images", f"a file that ends in {', '.join(SUFFIXES[:4])}, …", "none", "another folder")
+        )
+    labels = [next((part for part in file.parts[-2::-1] if part in by.target.classes), None) for file in files]
+    y = None if None in labels else np.array(labels)
+    return Given(by.cells(files), y, None, tuple(map(str, files)))
+
+
+def _images_at(path: pathlib.Path) -> list[pathlib.Path]:
+    if not path.exists():
+        raise ValueError(needed(str(path), "an image or a folder of images", "none there"))
+    return image_files(path)[0] if path.is_dir() else [path]
 
 
 def _recoded(dataset: Dataset, by: Any) -> np.ndarray:

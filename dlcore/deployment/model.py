@@ -47,9 +47,10 @@ class TrainedModel:
 
         Inputs are as ``data.normalize`` or ``data.prepare`` were given them, and classes have the data set's names.
         """
-        x, y = split.train[:2] if hasattr(split, "train") else split
+        x, y, *weights = split.train if hasattr(split, "train") else split
         model, members = _voting(run)
-        target, usual = _target(getattr(split, "inputs", None), _schema(split), np.asarray(y))
+        by = getattr(split, "inputs", None)
+        target, usual = _target(by, _schema(split), np.asarray(y), np.asarray(weights[0]) if weights else None)
         return cls(model, members, _inputs(split), target, tuple(np.shape(x)[1:]), usual)
 
     def __repr__(self) -> str:
@@ -60,8 +61,9 @@ class TrainedModel:
     def prepared(self, source: Any) -> np.ndarray:
         """Inputs [n, ...] of the network from a file, a frame, a dictionary of columns, a data set or an array.
 
-        Columns are found by their names, words are coded and numbers scaled as in training. Raises ValueError, in one
-        line, for what does not fit.
+        Columns are found by their names, words are coded and numbers scaled as in training. Where images were learned
+        from, it is an image, a folder of them or a list of files, and they are resized as in training. Raises
+        ValueError, in one line, for what does not fit.
         """
         return self._ready(given(source, self.inputs).cells)
 
@@ -82,6 +84,8 @@ class TrainedModel:
         """Predictions for ``source`` as a pandas frame, beside the columns ``keep`` of it, such as an identifier."""
         found = given(source, self.inputs)
         frame = self.answer(self.outputs(self._ready(found.cells))).frame()
+        if found.files:
+            frame.insert(0, "file", found.files)
         for place, name in enumerate(keep):
             frame.insert(place, name, found.column(name), allow_duplicates=True)
         return frame
@@ -97,39 +101,48 @@ class TrainedModel:
         shares = probabilities(loss, outputs, len(classes))
         return Predictions(names, named, None if shares is None else np.asarray(shares), classes)
 
-    def evaluate(self, source: Any, y: Any = None) -> Scores:
+    def evaluate(self, source: Any, y: Any = None, weights: Any = None) -> Scores:
         """How good predictions for ``source`` are; right answers, names or quantities, are ``y`` or in the source.
 
-        Examples whose answer is missing are left out. Raises ValueError where there is none, or one of other classes.
+        ``weights`` [n], or the column of the source that has them, say how much each example counts. Examples whose
+        answer is missing are left out. Raises ValueError where there is none, or one of other classes.
         """
         found = given(source, self.inputs)
+        found = found if weights is None else found.weighing(weights)
         right = self._right(found if y is None else found._replace(y=y))
         known = right >= 0 if self.target.classes else ~np.isnan(right).any(axis=1)
         if not known.any():
             raise ValueError(needed("evaluate", "at least one example with its right answer", "none"))
-        return self.scores(self.outputs(self._ready(found.cells)[known]), right[known])
+        weights = None if found.weights is None else found.weights[known]
+        return self.scores(self.outputs(self._ready(found.cells)[known]), right[known], weights)
 
-    def scores(self, outputs: Array, right: np.ndarray) -> Scores:
-        """How good ``outputs`` [n, ...] of the network are; ``right``: class numbers [n], or quantities [n, k]."""
+    def scores(self, outputs: Array, right: np.ndarray, weights: np.ndarray | None = None) -> Scores:
+        """How good ``outputs`` [n, ...] of the network are; ``right``: class numbers [n], or quantities [n, k].
+
+        With ``weights`` [n] all means are means by weight.
+        """
         loss, classes = self._setup.loss, self.target.classes
         y = right if classes else (right - self.target.mean) / np.asarray(self.target.std)
         per = per_example("loss", loss, outputs, jnp.asarray(y, jnp.int32 if classes else outputs.dtype))
-        total = float(np.asarray(per, np.float64).mean())
+        total = float(np.average(np.asarray(per, np.float64), weights=weights))
         if classes:
-            found = class_scores(right, class_numbers_of(loss, outputs, len(classes)), total, self.usual, classes)
+            said = class_numbers_of(loss, outputs, len(classes))
+            found = class_scores(right, said, total, self.usual, classes, weights)
         else:
-            found = value_scores(right, self.answer(outputs).values, total, self.usual, np.asarray(self.target.std))
-        found = found._replace(metrics=found.metrics | self._more(outputs, right, found.metrics))
+            unit = np.asarray(self.target.std)
+            found = value_scores(right, self.answer(outputs).values, total, self.usual, unit, weights)
+        found = found._replace(metrics=found.metrics | self._more(outputs, right, weights, found.metrics))
         if has_constant(loss):
             return found
         return found._replace(baseline={name: value for name, value in found.baseline.items() if name != "loss"})
 
-    def _more(self, outputs, right, there):
+    def _more(self, outputs, right, weights, there):
         """The setup's metrics that are not ``there``, of quantities in their units."""
+        weights = None if weights is None else jnp.asarray(weights)
         if self.target.classes:
-            found = metric_values(self._setup, outputs, jnp.asarray(right, jnp.int32))
+            found = metric_values(self._setup, outputs, jnp.asarray(right, jnp.int32), weights)
         else:
-            found = metric_values(self._setup, *map(jnp.asarray, (self.answer(outputs).values, right)))
+            found = metric_values(self._setup, jnp.asarray(self.answer(outputs).values), jnp.asarray(right), weights)
         return {name: float(value) for name, value in found.items() if name not in there}
 
     @property
@@ -189,14 +202,15 @@ def _inputs(split):
     return Preprocessing(numbers, Target(schema.target, schema.classes), schema.decimal, schema.missing)
 
 
-def _target(by, schema, y):
+def _target(by, schema, y, weights=None):
     """What is learned, by name, and what is usual of it."""
     if schema.classes or y.dtype.kind in "biu":
-        counts = np.bincount(y.reshape(-1).astype(int), minlength=len(schema.classes) or 2)
+        each = None if weights is None else np.repeat(weights, y.size // len(y))
+        counts = np.bincount(y.reshape(-1).astype(int), each, minlength=len(schema.classes) or 2)
         return Target(schema.target, schema.classes or tuple(map(str, range(len(counts))))), counts
     flat = as_rows(np.asarray(y, np.float64))
     k = flat.shape[1]
     target = by.target if isinstance(by, Preprocessing) else Target((), (), (0.0,) * k, (1.0,) * k)
     names = schema.target or target.names or tuple(f"target {i}" if k > 1 else "prediction" for i in range(k))
     target = target._replace(names=names)
-    return target, target.inverse(flat.mean(axis=0))
+    return target, target.inverse(np.average(flat, axis=0, weights=weights))

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dlcore.data import Normalization, duplicates, fit_normalization, near_duplicates
+from dlcore.data.examples import weights_of
 from dlcore.diagnosis.verdicts import Evidence
 from dlcore.training import arrays
 
@@ -21,7 +22,7 @@ class Parts(NamedTuple):
     ``shared`` and ``near``: the numbers of the validation examples that are, or nearly are, training examples too;
     ``repeated`` and ``near_within``: which share of the training part has such a copy within it. ``train``,
     ``validation`` and ``both``: mean and standard deviation of every column. ``fitted``: whether the split says that
-    it is normalized, column by column.
+    it is normalized, column by column. ``majority`` is the share of the largest class, by weight.
     """
 
     n: int
@@ -39,6 +40,7 @@ class Parts(NamedTuple):
     varies: np.ndarray
     fitted: bool
     image: bool
+    majority: float | None
 
 
 def look_at(data: Any, batch_size: int | None = None) -> Parts:
@@ -64,7 +66,17 @@ def look_at(data: Any, batch_size: int | None = None) -> Parts:
         varies=(rows != rows[:1]).any(axis=0) & (seen != seen[:1]).any(axis=0),
         fitted=isinstance(inputs, Normalization) and np.ndim(inputs.mean) > 0,
         image=x.ndim > 2,
+        majority=_majority(split.train),
     )
+
+
+def _majority(part: Any) -> float | None:
+    y, weights = np.asarray(part.y), weights_of(part)
+    if not np.issubdtype(y.dtype, np.integer) or y.min(initial=0) < 0:
+        return None
+    each = None if weights is None else np.repeat(np.asarray(weights), y.size // len(y))
+    counts = np.bincount(y.ravel(), each)
+    return float(counts.max() / counts.sum())
 
 
 def copied(p: Parts) -> Evidence | None:

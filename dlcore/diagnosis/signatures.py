@@ -47,21 +47,20 @@ def verdicts_of(
     """
     found = [*following(PART_SIGNATURES, looked, done=done), *following(SIGNATURES, *measured, done=done)]
     kinds = {verdict.kind for verdict in found}
-    said = _of_curves(measured[0], curves, n_validation or looked.n_validation, done)
+    said = _of_curves(measured[0], curves, n_validation or looked.n_validation, looked.majority, done)
     return [*found, *(verdict for verdict in said if verdict.kind not in kinds)]
 
 
-def _of_curves(p, curves, n_validation, done):
+def _of_curves(p, curves, n_validation, majority, done):
     if not p.epochs > 0:
         return
     known = np.asarray(p.constant, float)
     constant = known[1] if outputs.takes_probabilities(p) else known[0]
-    counts = None if p.train.confusion is None else np.asarray(p.train.confusion).sum(1)
     yield diagnose(
         curves,
         float(constant) if np.isfinite(constant) and constant > 0 else None,
         n_validation=n_validation,
-        majority=None if counts is None else float(counts.max() / counts.sum()),
+        majority=majority,
         initial=float(p.initial),
         validation_error=float(p.validation_error),
         done=done,

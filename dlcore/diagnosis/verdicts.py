@@ -71,20 +71,28 @@ def fano_bound(accuracy: Any, c: int) -> Any:
     return entropy + e * math.log(c - 1)
 
 
-def label_entropy(y: Any) -> float:
-    r"""$-\sum_k q_k \ln q_k$ with the shares $q_k$ of the classes in y [n]: the cross entropy of the best constant."""
+def label_entropy(y: Any, weights: Any = None) -> float:
+    r"""$-\sum_k q_k \ln q_k$ with the shares $q_k$ of the classes in y [n]: the cross entropy of the best constant.
+
+    With ``weights`` [n] the shares are those of the weights.
+    """
     from scipy.stats import entropy
 
-    return float(entropy(np.unique(np.asarray(y), return_counts=True)[1]))
+    _, numbers = np.unique(np.asarray(y), return_inverse=True)
+    return float(entropy(np.bincount(numbers.reshape(-1), weights)))
 
 
-def target_variance(y: Any) -> float:
-    r"""$\frac1n \sum_i \lVert y_i - \bar y \rVert^2$ of y [n, k]: the mean squared error of the best constant."""
+def target_variance(y: Any, weights: Any = None) -> float:
+    r"""$\frac1n \sum_i \lVert y_i - \bar y \rVert^2$ of y [n, k]: the mean squared error of the best constant.
+
+    With ``weights`` [n] both means are means by weight.
+    """
     y = np.asarray(y, np.float64)
-    return float(((y - y.mean(axis=0, keepdims=True)) ** 2).sum() / len(y))
+    mean = np.average(y, axis=0, weights=weights, keepdims=True)
+    return float(np.average(((y - mean) ** 2).reshape(len(y), -1).sum(axis=1), weights=weights))
 
 
-def accuracy_error(accuracy: float, n: int) -> float:
+def accuracy_error(accuracy: float, n: float) -> float:
     r"""Standard error $\sqrt{a(1-a)/n}$ of an accuracy over n examples, with a pulled in by half an example.
 
     The pull (Agresti & Coull's, to first order) keeps it from being 0 where all n are right.

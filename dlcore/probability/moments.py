@@ -21,10 +21,10 @@ class Moments(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A sample mean and its standard error."""
+    """A sample mean, or another estimate, and its standard error."""
 
-    value: Array
-    standard_error: Array
+    value: Any
+    standard_error: Any
 
 
 @compiled("ddof")

@@ -44,7 +44,7 @@ def _cook(recipe: Recipe, source: Source, folder: RunFolder) -> None:
     task = prepare(source.load(), recipe.batch_size, recipe.seed, recipe.folds)
     ask("recipe", recipe, source, task, folder)
     look.keep(task, folder)
-    setup = weighted(judged_by(setup_of(recipe, task.dataset), recipe.by), recipe.class_weights, task.counts)
+    setup = weighted(judged_by(setup_of(recipe, task.dataset), recipe.by), recipe.class_weights, task.class_weights)
     begin(folder, "sanity")
     folder.keep(SanityRecord.find(folder.path) or sanity.rehearse(setup, task))
     begin(folder, "timing")

@@ -22,6 +22,7 @@ from dlcore.training import Setup, arrays
 from dlcore.tree.fields import is_code
 from dlcore.tree.saved import public_name
 from dlcore.tuning import Halving, Study, held_out, sweep
+from dlcore.tuning.halving import check_halving
 from dlcore.tuning.spaces import Space, setups_of
 
 
@@ -78,6 +79,7 @@ def _run(search: Search, source: Source, folder: RunFolder) -> None:
     task, setup = ready(search, source.load(), search.folds)
     space = space_of(setup, search.grid, search.sample, search.n, search.seed)
     with refusing():
+        check_halving(_halving(search), space)
         setups_of(setup, space, arrays(task.split))
     ask("sweep", search, source, task, folder)
     look.keep(task, folder)
@@ -107,13 +109,17 @@ def _sweep(search: Search, setup: Setup, space: Space, task: Task, folder: RunFo
             jax.random.fold_in(task.key, 1),
             seeds=search.seeds,
             folds=task.folds,
-            halving=Halving() if search.halving else None,
+            halving=_halving(search),
             folder=folder.path / "study",
             watch=lambda now: progress.update(now.done),
         )
     seconds, plan = time.perf_counter() - began, "; ".join(map(str, study.plans))
     told = tuple({path: _told(value) for path, value in one.items()} for one in study.space)
     return SweepRecord("sweep", 1, told, study.rows, plan, seconds, compiled.count, task.folds or 1, study.by), study
+
+
+def _halving(search: Search) -> Halving | None:
+    return Halving() if search.halving else None
 
 
 def _told(value: Any) -> Any:

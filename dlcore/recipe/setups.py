@@ -84,10 +84,18 @@ def setup_from(source: str | None, dataset: Dataset) -> Setup:
         return _read(path / "setup.json" if path.is_dir() else path)
     module, _, name = source.partition(":")
     found = _imported(module, name)
-    made = found(dataset) if callable(found) and not isinstance(found, Setup) else found
+    made = _made(source, found, dataset) if callable(found) and not isinstance(found, Setup) else found
     if not isinstance(made, Setup):
         raise ValueError(needed("--setup", "a Setup, or a function that makes one", f"{source}, {type(made).__name__}"))
     return made
+
+
+def _made(source: str, function: Any, dataset: Dataset) -> Any:
+    try:
+        return function(dataset)
+    except Exception as error:  # whatever the function of somebody raises
+        got = f"{source}, which raised {one_line(error)}"
+        raise ValueError(needed("--setup", "a function that makes a Setup of a data set", got)) from error
 
 
 def _read(path: pathlib.Path) -> Setup:
@@ -113,7 +121,7 @@ def _imported(module: str, name: str) -> Any:
 
 def with_values(setup: Setup, settings: Iterable[str]) -> Setup:
     """``setup`` with every PATH=VALUE; raises ValueError, with the nearest there are, for a path that is none."""
-    return assign(setup, {path: value_of(text) for path, text in map(_parts, settings)})
+    return assign(setup, {path: value_of(text) for path, text in _once(settings)})
 
 
 def judged_by(setup: Setup, name: str | None) -> Setup:
@@ -128,6 +136,8 @@ def judged_by(setup: Setup, name: str | None) -> Setup:
 
 def weighted(setup: Setup, how: str | None, counts: np.ndarray | None) -> Setup:
     """``setup`` with class weights n / (c n_k) in its loss: of n training examples, ``counts`` [c] of every class.
+
+    Where examples have weights, ``counts`` are the sums of those.
 
     Those are scikit-learn's "balanced" ones, of mean 1; a class without examples has weight 0. Raises ValueError where
     there are no classes, and for a loss without such weights.
@@ -145,8 +155,10 @@ def weighted(setup: Setup, how: str | None, counts: np.ndarray | None) -> Setup:
 
 def space_of(setup: Setup, grids: Iterable[str], samples: Iterable[str], n: int, seed: int) -> Space:
     """The grid of PATH=VALUE,VALUE axes, each of its points with every one of ``n`` samples of PATH=LOW:HIGH axes."""
-    axes = {path: [value_of(one) for one in _listed(text)] for path, text in map(_parts, grids)}
-    ranges = {path: _range(path, text) for path, text in map(_parts, samples)}
+    axes = {path: [value_of(one) for one in _listed(text)] for path, text in _once(grids)}
+    ranges = {path: _range(path, text) for path, text in _once(samples)}
+    if both := sorted(axes.keys() & ranges.keys()):
+        raise ValueError(needed("a path", "in --grid or in --sample", f"{both[0]} in both", "one of them"))
     drawn = sample(ranges, n, seed=seed, setup=setup) if ranges else Space([{}])
     return Space({**one, **other} for one in grid(axes) for other in drawn)
 
@@ -178,6 +190,15 @@ def _parts(setting: str) -> tuple[str, str]:
     return path.strip(), text.strip()
 
 
+def _once(settings: Iterable[str]) -> list[tuple[str, str]]:
+    """(path, text) of settings; raises ValueError for a path that is set twice."""
+    found = list(map(_parts, settings))
+    paths = [path for path, _ in found]
+    if twice := next((path for path in paths if paths.count(path) > 1), None):
+        raise ValueError(needed("settings", "every path once", f"{twice} twice", f"{twice}=… alone"))
+    return found
+
+
 def _listed(text: str) -> list[str]:
     """The parts of ``text`` between commas outside of brackets."""
     parts, depth = [""], 0
@@ -194,4 +215,7 @@ def _range(path: str, text: str) -> tuple[Any, Any]:
     low, colon, high = text.partition(":")
     if not colon:
         raise ValueError(needed("--sample", "PATH=LOW:HIGH", f"{path}={text}", f"{path}=1e-4:1e-1"))
-    return value_of(low) if low else None, value_of(high) if high else None
+    ends = value_of(low) if low else None, value_of(high) if high else None
+    if any(not isinstance(end, (int, float)) or not np.isfinite(end) for end in ends if end is not None):
+        raise ValueError(needed("--sample", "finite numbers LOW:HIGH", f"{path}={text}", f"{path}=1e-4:1e-1"))
+    return ends

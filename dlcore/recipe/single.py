@@ -6,9 +6,11 @@ import shutil
 import time
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import jax
 import numpy as np
 
 from dlcore import data
@@ -21,7 +23,8 @@ from dlcore.recipe.steps import budget, look, test
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Source, Task, prepare
 from dlcore.runs import RunFolder, SetupRecord, one_line
-from dlcore.training import Progress, Run, Setup, arrays, check_setup, checkpoints, fit
+from dlcore.training import Progress, Run, Setup, arrays, check_setup, checkpoints, fit, predict
+from dlcore.training.learner import beginner
 from dlcore.tree.saved import to_config
 
 SHARE, GUESS = 0.05, 0.25  # of the time of a training that its checkpoints may take; seconds, before one was written
@@ -85,7 +88,7 @@ def ready(training: Any, dataset: data.Dataset, folds: int = 1) -> tuple[Task, S
     """
     setup = judged_by(with_values(setup_from(training.setup, dataset), training.set), training.by)
     task = prepare(dataset, setup.batch_size, training.seed, folds)
-    setup = weighted(setup, training.class_weights, task.counts)
+    setup = weighted(setup, training.class_weights, task.class_weights)
     named(setup)
     with refusing():
         return _fitting(setup, task)
@@ -109,7 +112,21 @@ def _fitting(setup: Setup, task: Task) -> tuple[Task, Setup]:
             raise
         task = dataclasses.replace(task, split=_folded(task.split, task.dataset.image_shape))
         check_setup(setup, arrays(task.split))
+    _check_width(setup, task)
     return task, setup
+
+
+def _check_width(setup: Setup, task: Task) -> None:
+    """Raise ValueError for outputs that stand for no class: a prediction could be one that there is not."""
+    width = jax.eval_shape(partial(_outputs, setup), task.split.train.x).shape[-1]
+    if task.classes and width > 1 and width != task.classes:
+        hint = f"a last layer of {task.classes} units"
+        raise ValueError(needed("model", f"{task.classes} outputs, one for each class", width, hint))
+
+
+def _outputs(setup: Setup, x: Any) -> Any:
+    learner = beginner(setup, jax.random.key(0), x)
+    return predict(setup, learner.params, learner.model_state, x)
 
 
 def named(setup: Setup) -> dict[str, Any]:
@@ -121,8 +138,8 @@ def named(setup: Setup) -> dict[str, Any]:
 
 
 def _folded(split: data.Split, shape: tuple[int, ...]) -> data.Split:
-    def images(part: Any) -> data.Examples:
-        return data.Examples(data.images(np.asarray(part.x), shape), part.y)
+    def images(part: Any) -> Any:
+        return part._replace(x=data.images(np.asarray(part.x), shape))
 
     parts = {"train": images(split.train), "validation": images(split.validation), "test": split.test.map(images)}
     return dataclasses.replace(split, **parts)

@@ -13,6 +13,7 @@ from dlcore.console.numbers import short
 from dlcore.data.examples import as_rows
 from dlcore.numerics.errors import needed
 
+SEEDS = 2**32 - 1  # the largest
 FEW, FOLDS = 1000, 5  # below so many examples, so many folds
 Load = Callable[..., data.Dataset]
 
@@ -64,10 +65,16 @@ class Task:
         return np.bincount(np.asarray(self.split.train.y), minlength=self.classes) if self.classes else None
 
     @property
+    def class_weights(self) -> np.ndarray | None:
+        """The sum of the weights of each class's training examples [classes], their number where none has a weight."""
+        y, weights = np.asarray(self.split.train.y), data.weights_of(self.split.train)
+        return np.bincount(y, weights, minlength=self.classes) if self.classes else None
+
+    @property
     def baseline(self) -> float:
         """The loss of the best constant prediction on the training set."""
-        y = self.split.train.y
-        return diagnosis.label_entropy(y) if self.classes else diagnosis.target_variance(y)
+        of = diagnosis.label_entropy if self.classes else diagnosis.target_variance
+        return of(self.split.train.y, data.weights_of(self.split.train))
 
     def as_read(self, x: np.ndarray) -> tuple[np.ndarray | None, tuple[dict[str, str], ...]]:
         """Inputs x [n, ...] as they were read: images [n, h w c], or the cells of a table by their columns."""
@@ -89,6 +96,8 @@ def prepare(dataset: data.Dataset, batch_size: int | None, seed: int, folds: int
 
     ``folds`` of cross-validation, 0 for some where examples are few; ``batch_size`` None for all at once.
     """
+    if not 0 <= seed <= SEEDS:
+        raise ValueError(needed("seed", f"a whole number from 0 to {SEEDS}", seed, "--seed 0"))
     findings = data.require(dataset, batch_size or 1)
     parts = data.split(dataset, seed=seed)
     findings += data.check_parts(parts)
@@ -98,12 +107,12 @@ def prepare(dataset: data.Dataset, batch_size: int | None, seed: int, folds: int
     n = len(split.train.x)
     if n < (batch_size or 1):
         few = f"{dataset.name}: fewer training examples ({n}) than a batch ({batch_size})"
-        raise ValueError(f"{few}; try --batch-size {max(1, n // 4)}")
+        raise ValueError(f"{few}; try --set batch_size={max(1, n // 4)}, or --batch-size of recipe")
     if overlap := split.test.overlap(split.train.x):
         text = f"{overlap} test examples also stand in the training set"
         findings = [*findings, data.Finding("test in training", "warning", text)]
     target = None if dataset.classes else inputs.target
-    training = dataclasses.replace(dataset, x=parts.train.x, y=parts.train.y, published_test=0)
+    training = dataclasses.replace(dataset, **parts.train._asdict(), published_test=0)
     key, count = jax.random.key(seed), folds_for(folds, split)
     return Task(dataset, training, split, inputs, target, tuple(findings), key, count)
 

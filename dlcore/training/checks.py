@@ -1,6 +1,7 @@
 """What is checked of a setup and its data before anything is compiled: one line that says what to write instead."""
 
 import functools
+import inspect
 from typing import Any
 
 import jax
@@ -8,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from dlcore.data import Batch, Split
+from dlcore.data import Batch, Split, check_weights, weights_of
+from dlcore.layers import Activation
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.optimizers import Rule
@@ -30,13 +32,13 @@ def check_setup(setup: Setup, data: Split) -> None:
     check_ranges(setup)
     for name, part in _parts(data):
         _check_examples(name, part)
-    if [a.shape[1:] for a in data.train] != [a.shape[1:] for a in data.validation]:
+    if [a.shape[1:] for a in data.train[:2]] != [a.shape[1:] for a in data.validation[:2]]:
         got = " and ".join(f"x {list(part.x.shape[1:])} y {list(part.y.shape[1:])}" for _, part in _parts(data))
         raise ValueError(needed("data", "training and validation examples of one shape", got))
     _check_counts(setup, len(data.train.x))
     prepared = as_arrays(setup)
     leaves, structure = jax.tree.flatten(prepared)
-    outputs = _outputs(structure, tuple(map(_shape, leaves)), *map(_shape, data.train))
+    outputs = _outputs(structure, tuple(map(_shape, leaves)), *map(_shape, data.train[:2]))
     for name, part in _parts(data):
         _check_labels(f"{name} y", prepared.loss, outputs, part.y)
 
@@ -120,10 +122,25 @@ def _check_layers(path, model):
     """What stands among the layers, put there by its path, is a layer too."""
     layers = getattr(model, "layers", ())
     for i, layer in enumerate(layers if isinstance(layers, tuple) else ()):
+        if isinstance(layer, Activation):
+            _check_activation(f"{path}.layers[{i}].function", layer.function)
         if not hasattr(layer, "apply"):
             got, place = getattr(layer, "__name__", repr(layer)), f"{path}.layers[{i}]"
             raise TypeError(needed(place, "a layer", got, f"{place}.function for an activation, or Activation({got})"))
         _check_layers(f"{path}.layers[{i}]", layer)
+
+
+def _check_activation(place, function):
+    """A function of one array: it has no other argument without a default."""
+    try:
+        takes = callable(function) and inspect.signature(function).bind(None)
+    except ValueError:  # a function that says nothing of itself
+        return
+    except TypeError:
+        takes = False
+    if not takes:
+        got = getattr(function, "__name__", repr(function))
+        raise TypeError(needed(place, "a function of one array", got, "activations.relu"))
 
 
 def _check_optimizer(optimizer):
@@ -138,12 +155,12 @@ def _check_optimizer(optimizer):
 
 
 def _check_examples(name, part):
-    x, y = part
+    x, y = part[:2]
     if x.ndim < 2 or len(x) == 0 or y.ndim == 0 or len(x) != len(y):
         hint = "x[:, None]" if x.ndim == 1 and len(x) else ""
         what = "examples x [n, ...], at least one, and as many labels"
         raise ValueError(needed(f"{name} data", what, f"x {list(x.shape)} and y {list(y.shape)}", hint))
-    for letter, a in zip("xy", part, strict=True):
+    for letter, a in zip("xy", part[:2], strict=True):
         if jnp.issubdtype(a.dtype, jnp.complexfloating):
             raise TypeError(needed(f"{name} {letter}", "real numbers", a.dtype, "its .real and .imag side by side"))
         if isinstance(a, Tracer) or not jnp.issubdtype(a.dtype, jnp.floating):
@@ -152,6 +169,9 @@ def _check_examples(name, part):
         if bad.any():
             got = f"NaN or inf in {bad.sum()} of {len(a)} examples, the first of number {bad.argmax()}"
             raise ValueError(needed(f"{name} {letter}", "finite numbers", got, "data.without_missing, or np.clip"))
+    weights = weights_of(part)
+    if weights is not None and not isinstance(weights, Tracer):
+        check_weights(f"{name} weights", weights, len(x))
 
 
 def _check_counts(setup, n):

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from dlcore.data import Examples, Padded, Split, train_validation
+from dlcore.data import Examples, Padded, Split, Weighted, train_validation
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.training.checks import check_setup
@@ -16,7 +16,9 @@ SMALL = ("bfloat16", "float8_e4m3fn", "float8_e5m2")  # floating types that NumP
 
 
 def ready(setup: Setup, data: Any) -> tuple[Setup, Split]:
-    """(setup, data) as arrays, checked: what ``start`` and ``advance`` take. ``data`` is a split, or a pair (x, y).
+    """(setup, data) as arrays, checked: what ``start`` and ``advance`` take.
+
+    ``data`` is a split, a pair (x, y), or (x, y, weights).
 
     Raises ValueError or TypeError, in one line, unless the one can be trained on the other.
     """
@@ -25,19 +27,19 @@ def ready(setup: Setup, data: Any) -> tuple[Setup, Split]:
     return as_arrays(setup), data
 
 
-def is_pair(data: Any) -> bool:
-    """Whether ``data`` are examples (x, y) without a split."""
-    return isinstance(data, (tuple, list)) and len(data) == 2
+def is_examples(data: Any) -> bool:
+    """Whether ``data`` are examples (x, y), or (x, y, weights), without a split."""
+    return isinstance(data, (tuple, list)) and len(data) in (2, 3)
 
 
 def arrays(data: Any) -> Split:
     """The parts of ``data`` that a training sees, ``train`` and ``validation``, as arrays of JAX.
 
-    A pair (x, y) is cut in two by ``data.train_validation``.
+    A pair (x, y), or (x, y, weights), is cut in two by ``data.train_validation``.
     """
-    if is_pair(data):
-        x, y = data
-        data = train_validation(as_array("x", x), as_array("y", y), SHARE)
+    if is_examples(data):
+        x, y, *weights = map(as_array, ("x", "y", "weights"), data)
+        data = train_validation(x, y, SHARE, weights=weights[0] if weights else None)
     if not (hasattr(data, "train") and hasattr(data, "validation")):
         hint = "(x, y), or data.split(dataset)"
         raise TypeError(needed("data", "a split or a pair (x, y)", type(data).__name__, hint))
@@ -45,12 +47,13 @@ def arrays(data: Any) -> Split:
 
 
 def _examples(name: str, part: Any) -> Any:
-    if isinstance(part, Padded):
-        return Padded(as_array(f"{name} x", part.x), as_array(f"{name} y", part.y), part.n)
-    if not is_pair(part):
+    if not isinstance(part, Padded) and not is_examples(part):
         raise TypeError(needed(f"{name} data", "a pair (x, y)", type(part).__name__))
-    x, y = part
-    return Examples(as_array(f"{name} x", x), as_array(f"{name} y", y))
+    if isinstance(part, Padded):
+        weights = None if part.weights is None else as_array(f"{name} weights", part.weights)
+        return Padded(as_array(f"{name} x", part.x), as_array(f"{name} y", part.y), part.n, weights)
+    made = [as_array(f"{name} {which}", a) for which, a in zip(Weighted._fields, part, strict=False)]
+    return Examples(*made) if len(made) == 2 else Weighted(*made)
 
 
 def as_array(name: str, a: Any) -> Array:

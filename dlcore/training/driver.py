@@ -14,7 +14,7 @@ from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.training.checks import check_key, check_like, leaf_shapes
 from dlcore.training.devices import agreed, batch_mesh, everywhere, here, on
-from dlcore.training.door import is_pair, ready
+from dlcore.training.door import is_examples, ready
 from dlcore.training.epochs import TrainState, advance_some, start
 from dlcore.training.interrupts import interruptible
 from dlcore.training.run import Run
@@ -59,11 +59,12 @@ def fit(
 ) -> Run:
     """Train ``setup`` on ``data`` as ``train`` does, in chunks of epochs: another number never compiles anew.
 
-    ``data`` is a split, or a pair (x, y), of which a fifth is put aside for validation; the run's ``notes`` say so.
-    ``watch`` is called after every chunk, of a tenth of the epochs or of about a second, whatever is shorter. What
-    lasts longer than two seconds shows its ``progress`` on standard error, a bar or a few lines in a log file. Ctrl-C
-    ends the training after the chunk in hand, a second one at once, and what was learned is kept; early stopping and
-    divergence end it too. ``resume`` is the (state, history) of an earlier, shorter or interrupted, training; the
+    ``data`` is a split, or (x, y), of which a fifth is put aside for validation; the run's ``notes`` say so. Where
+    examples have weights, (x, y, weights) or ``data.Weighted``, loss and metrics are means by weight. ``watch`` is
+    called after every chunk, of a tenth of the epochs or of about a second, whatever is shorter. What lasts longer than
+    two seconds shows its ``progress`` on standard error, a bar or a few lines in a log file. Ctrl-C ends the training
+    after the chunk in hand, a second one at once, and what was learned is kept; early stopping and divergence end it
+    too. ``resume`` is the (state, history) of an earlier, shorter or interrupted, training; the
     history is None for a state before its first epoch, such as ``start_from`` gives. The history has one row for every
     epoch that was trained, the one that diverged too.
 
@@ -138,7 +139,7 @@ def _chunks(setup, data, state, asked, mesh):
 
 
 def _notes(data):
-    if not is_pair(data):
+    if not is_examples(data):
         return ()
     return (f"a fifth of the {len(data[1])} examples was put aside for validation, drawn by data.train_validation",)
 

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from dlcore.data import Examples, Padded
+from dlcore.data import Examples, Padded, Weighted, weights_of
 from dlcore.data.batches import spread, whole
 from dlcore.numerics.formats import Array, PyTree
 from dlcore.training.door import as_array
@@ -18,32 +18,40 @@ def predict(setup: Setup, params: PyTree, model_state: PyTree, x: Array) -> Arra
 
 
 def evaluate(
-    setup: Setup, params: PyTree, model_state: PyTree, examples: Examples | Padded
+    setup: Setup, params: PyTree, model_state: PyTree, examples: Examples | Weighted | Padded
 ) -> tuple[Array, dict[str, Array]]:
     """(mean loss, each metric by name) of ``examples`` in evaluation mode, ``setup.watch.chunk`` at once."""
     x, y = (as_array(name, a) for name, a in zip("xy", examples[:2], strict=True))
-    n, real = x.shape[0], examples.n if isinstance(examples, Padded) else None
+    n, weights = x.shape[0], _weights(examples)
     count = -(-n // setup.watch.chunk)
     size = -(-n // count)
 
     def counted_from(first):
         # the last chunk may begin within the one before: what was counted there does not count again
         start = jnp.minimum(first, n - size)
-        xs, ys = (jax.lax.dynamic_slice_in_dim(a, start, size) for a in (x, y))
-        places = start + jnp.arange(size, dtype=jnp.int32)
-        counts = (places >= first) if real is None else (places >= first) & (places < real)
-        return _counted(setup, params, model_state, Examples(xs, ys), counts)
+        xs, ys, ws = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, size), (x, y, weights))
+        new = start + jnp.arange(size, dtype=jnp.int32) >= first
+        ws = new if ws is None else jnp.where(new, ws, jnp.zeros((), ws.dtype))
+        return _counted(setup, params, model_state, xs, ys, ws)
 
     if count == 1:
-        counts = None if real is None else jnp.arange(n, dtype=jnp.int32) < real
-        part = _counted(setup, params, model_state, Examples(x, y), counts)
-        parts = jax.tree.map(lambda a: a[None], part)
+        parts = jax.tree.map(lambda a: a[None], _counted(setup, params, model_state, x, y, weights))
     else:
         parts = jax.lax.map(counted_from, jnp.arange(count, dtype=jnp.int32) * size)
-    return measured(setup, parts, y, n if real is None else real)
+    return measured(setup, parts, y, n if weights is None else jnp.sum(weights))
 
 
-def _counted(setup, params, model_state, examples, counts):
-    """What is ``counted`` of the examples that count, each device its share."""
-    (x, y), counts = spread(whole((examples, counts)))
-    return counted(setup, predict(setup, params, model_state, x), y, counts)
+def _weights(examples):
+    """How much each example counts, true or false where it does or not; None where all do."""
+    weights = weights_of(examples)
+    weights = None if weights is None else as_array("weights", weights)
+    if not isinstance(examples, Padded):
+        return weights
+    real = jnp.arange(examples.x.shape[0], dtype=jnp.int32) < examples.n
+    return real if weights is None else jnp.where(real, weights, jnp.zeros((), weights.dtype))
+
+
+def _counted(setup, params, model_state, *examples):
+    """What is ``counted`` of x, y and weights, each device its share."""
+    x, y, weights = spread(whole(examples))
+    return counted(setup, predict(setup, params, model_state, x), y, weights)

@@ -89,6 +89,14 @@ def _beside(f, outputs, y):
     return y
 
 
+def weighed(values: Array, weights: Array | None) -> Array:
+    """$w_i v_i$ of values [n], or the values where there are no weights; 0 where the weight is, be the value NaN."""
+    if weights is None:
+        return values
+    w = weights.astype(values.dtype)
+    return jnp.where(w == 0, 0, w * values)
+
+
 def mean_over(values: Array, counts: Array | None) -> Array:
     """The mean of values [n], or of those where ``counts`` [n] is true."""
     if counts is None:

@@ -14,7 +14,7 @@ from dlcore.losses.labels import distributions
 from dlcore.numerics.formats import Array, PyTree, at_least_f32, in_precision_of
 from dlcore.optimizers import MultiSteps, apply_updates, at, learning_rate_of, start_slots
 from dlcore.schedules import in_steps
-from dlcore.training.forward import mean_over, outputs_of, per_example
+from dlcore.training.forward import mean_over, outputs_of, per_example, weighed
 from dlcore.training.full_batch import FullBatch, as_rule
 from dlcore.training.setup import Setup
 from dlcore.tree.names import children
@@ -124,28 +124,30 @@ def step(
 
 def objective_of(setup: Setup, learner: Learner, batch: Batch, key: Array, t: Array) -> Callable[[PyTree], Any]:
     """What the step ``t`` on ``batch`` lowers: of parameters (loss + penalty, (loss, model state after))."""
-    x, y = _disturbed(setup, learner, batch, key, t)
+    x, y, weights = _disturbed(setup, learner, batch, key, t)
     noise = _key(key, NOISE, t)
 
     def objective(p):
         outputs, after = outputs_of(setup, p, learner.model_state, x, key=noise, train=True)
-        loss = mean_over(per_example("loss", setup.loss, outputs, y), batch.counts)
+        loss = mean_over(weighed(per_example("loss", setup.loss, outputs, y), weights), batch.counts)
         return loss + penalty(setup, p), (loss, after)
 
     return objective
 
 
 def _disturbed(setup, learner, batch, key, t):
-    """Inputs and labels of ``batch``, augmented and mixed."""
-    x, y = batch.x, batch.y
+    """Inputs, labels and weights of ``batch``, augmented and mixed: what is mixed of two has of each its share."""
+    x, y, weights = batch.x, batch.y, batch.weights
     if setup.augment is not None:
         x = setup.augment(_key(key, AUGMENTATION, t), x)
     if setup.mix is None:
-        return x, y
+        return x, y, weights
     outputs = jax.eval_shape(
         lambda: outputs_of(setup, learner.params, learner.model_state, x, key=None, train=False)[0]
     )
-    return mixup(_key(key, MIXING, t), x, _soft(y, outputs), setup.mix.alpha)
+    mixing, alpha = _key(key, MIXING, t), setup.mix.alpha
+    weights = weights if weights is None else mixup(mixing, x, weights, alpha)[1]
+    return *mixup(mixing, x, _soft(y, outputs), alpha), weights
 
 
 def _soft(y, outputs):

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from dlcore.numerics.formats import Array, PyTree, at_least_f32
-from dlcore.training.forward import per_example
+from dlcore.training.forward import per_example, weighed
 from dlcore.training.metrics import Metric, SetMetric, accuracy, by_name
 from dlcore.training.setup import Setup
 
@@ -19,39 +19,43 @@ def metrics_of(setup: Setup, y: Array) -> dict[str, Metric]:
     return by_name(chosen, setup.watch.by)
 
 
-def counted(setup: Setup, outputs: Array, y: Array, counts: Array | None) -> tuple[PyTree, dict[str, PyTree]]:
-    """What (loss, each metric by name) has to know of examples [n], of those that count."""
+def counted(setup: Setup, outputs: Array, y: Array, weights: Array | None) -> tuple[PyTree, dict[str, PyTree]]:
+    """What (loss, each metric by name) has to know of examples [n], each by its weight: true and false count too."""
     metrics = metrics_of(setup, y).items()
-    loss = _counted("loss", setup.loss, outputs, y, counts)
-    return loss, {name: _counted(name, metric, outputs, y, counts) for name, metric in metrics}
+    loss = _counted("loss", setup.loss, outputs, y, weights)
+    return loss, {name: _counted(name, metric, outputs, y, weights) for name, metric in metrics}
 
 
 def measured(setup: Setup, parts: tuple[PyTree, dict[str, PyTree]], y: Array, n: Array | int) -> tuple[Array, dict]:
-    """(loss, each metric by name) of what was ``counted`` of all parts of a set of n, with a first axis of them."""
+    """(loss, each metric by name) of what was ``counted`` of all parts of a set, with a first axis of them.
+
+    ``n`` is the number of examples, or the sum of their weights.
+    """
     loss, metrics = parts
     named = metrics_of(setup, y).items()
     return _value(setup.loss, loss, n), {name: _value(metric, metrics[name], n) for name, metric in named}
 
 
-def metric_values(setup: Setup, outputs: Array, y: Array) -> dict[str, Array]:
+def metric_values(setup: Setup, outputs: Array, y: Array, weights: Array | None = None) -> dict[str, Array]:
     """Each metric by name, of outputs that are there."""
-    found = {}
+    found, n = {}, len(outputs) if weights is None else jnp.sum(weights)
     for name, metric in metrics_of(setup, y).items():
-        part = _counted(name, metric, outputs, y, None)
-        found[name] = _value(metric, jax.tree.map(lambda a: a[None], part), len(outputs))
+        part = _counted(name, metric, outputs, y, weights)
+        found[name] = _value(metric, jax.tree.map(lambda a: a[None], part), n)
     return found
 
 
-def _counted(name: str, measure: Any, outputs: Array, y: Array, counts: Array | None) -> PyTree:
+def _counted(name: str, measure: Any, outputs: Array, y: Array, weights: Array | None) -> PyTree:
     if isinstance(measure, SetMetric):
-        weights = jnp.ones(len(outputs), bool) if counts is None else counts
-        return measure.count(outputs, y, weights.astype(at_least_f32(outputs.dtype)))
-    values = per_example(name, measure, outputs, y)
-    return jnp.sum(values if counts is None else jnp.where(counts, values, 0))
+        each = jnp.ones(len(outputs), bool) if weights is None else weights
+        return measure.count(outputs, y, each.astype(at_least_f32(outputs.dtype)))
+    return jnp.sum(weighed(per_example(name, measure, outputs, y), weights))
 
 
 def _value(measure: Any, parts: PyTree, n: Array | int) -> Array:
     if isinstance(measure, SetMetric):
         return measure.value(parts)
     total = jnp.sum(parts, 0)
-    return total / (n if isinstance(n, int) else n.astype(total.dtype))
+    if isinstance(n, int):
+        return total / n
+    return total / jnp.where(n == 0, 1, n).astype(total.dtype)  # some examples, drawn to be looked at, may weigh 0

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.data import Examples
+from dlcore.data import Examples, Weighted, check_weights
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array, PyTree
 from dlcore.training.door import as_array
@@ -55,8 +55,7 @@ def _predict(setup, params, model_state, inputs, x):
 
 
 def _evaluate(setup, params, model_state, inputs, examples):
-    x, y = examples
-    return evaluate(setup, params, model_state, Examples(x if inputs is None else inputs(x), y))
+    return evaluate(setup, params, model_state, examples if inputs is None else examples._replace(x=inputs(examples.x)))
 
 
 def _by_members(f):
@@ -123,12 +122,17 @@ class Run:
         return outputs_in_chunks(trained(self), as_array("x", x), self.members is not None)
 
     def evaluate(self, examples: Any) -> dict[str, Any]:
-        """{"loss": mean loss, name of a metric: its mean} over ``examples`` (x, y), numbers, or one per member."""
-        x, y = (as_array(name, a) for name, a in zip("xy", examples, strict=True))
+        """{"loss": mean loss, name of a metric: its mean} over ``examples``, numbers, or one per member.
+
+        Examples are (x, y), or (x, y, weights) for means by weight.
+        """
+        x, y, *weights = (as_array(name, a) for name, a in zip(Weighted._fields, examples, strict=False))
         if len(x) != len(y) or len(x) == 0:
             raise ValueError(needed("examples", "as many labels as examples and at least one", f"{len(x)}, {len(y)}"))
+        if weights:
+            check_weights("weights", weights[0], len(x))
         f = _evaluated if self.members is None else _members_evaluated
-        loss, metrics = f(*trained(self), Examples(x, y))
+        loss, metrics = f(*trained(self), Weighted(x, y, *weights) if weights else Examples(x, y))
         return {name: np.asarray(value)[()] for name, value in {"loss": loss, **metrics}.items()}
 
 

@@ -58,11 +58,11 @@ class Watch:
 class Setup:
     """Everything that defines a training except its data and its random key.
 
-    ``loss(outputs, y)`` and metrics give one value per example, of which the mean counts; a metric may also be one of a
-    set as a whole, such as ``F1()``. ``penalty(params)``, one or a tuple of several, is added to the mean loss.
-    ``projection(params)`` follows every step. ``augment(key, x)`` changes the inputs of a mini-batch, ``mix`` mixes
-    them and their labels; evaluation sees neither. ``batch_size=None`` is the full batch; ``metrics=None`` is accuracy
-    for integer labels and nothing else.
+    ``loss(outputs, y)`` and metrics give one value per example, of which the mean counts, by weight where examples have
+    weights; a metric may also be one of a set as a whole, such as ``F1()``. ``penalty(params)``, one or a tuple of
+    several, is added to the mean loss. ``projection(params)`` follows every step. ``augment(key, x)`` changes the
+    inputs of a mini-batch, ``mix`` mixes them and their labels; evaluation sees neither. ``batch_size=None`` is the
+    full batch; ``metrics=None`` is accuracy for integer labels and nothing else.
 
     ``compute_dtype="bfloat16"`` is mixed precision: layers compute forward and backward in it; parameters, gradients,
     the optimizer, losses, metrics and the statistics of batch norm stay in the type of the inputs, float32. None is one

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from dlcore.data import Examples, Padded, Split, permutation_of_first
+from dlcore.data import Padded, Split, permutation_of_first, taken
 from dlcore.numerics.formats import Array, PyTree, at_least_f32
 from dlcore.training.evaluation import evaluate
 from dlcore.training.forward import precision_of
@@ -79,11 +79,12 @@ def looked_at(setup: Setup, data: Split, key: Array) -> Split:
     n, some = data.train.x.shape[0], setup.watch.training
     if not isinstance(some, int) or some >= n:
         return data
-    x, y, *count = data.train
-    key = jax.random.fold_in(key, WATCHED)
-    chosen = (permutation_of_first(key, n, *count) if count else jax.random.permutation(key, n))[:some]
-    seen: Any = Padded(x[chosen], y[chosen], jnp.minimum(some, *count)) if count else Examples(x[chosen], y[chosen])
-    return Split(seen, data.validation)
+    key, train = jax.random.fold_in(key, WATCHED), data.train
+    if not isinstance(train, Padded):
+        return Split(taken(train, jax.random.permutation(key, n)[:some]), data.validation)
+    chosen = permutation_of_first(key, n, train.n)[:some]
+    seen = jax.tree.map(lambda a: a[chosen], train._replace(n=None))
+    return Split(seen._replace(n=jnp.minimum(some, train.n)), data.validation)
 
 
 def look(setup: Setup, seen: Split, learner: Learner, steps: Steps, number: Array) -> tuple[History, Best, Array]:

@@ -15,9 +15,10 @@ from dlcore.training import Setup, arrays, criterion_of
 from dlcore.training.checks import check_key
 from dlcore.tree.declared import numbers_at
 from dlcore.tree.names import children, paths
+from dlcore.tuning.calls import Chunk, Job, run
 from dlcore.tuning.data_sizes import first_examples
 from dlcore.tuning.known import Resting, Row, Stream, together
-from dlcore.tuning.rows import Chunk, groups_of, run
+from dlcore.tuning.rows import groups_of
 from dlcore.tuning.spaces import Assignment, setups_of
 from dlcore.tuning.study import Study
 
@@ -69,7 +70,7 @@ def one_change_at_a_time(
     devices = tuple(jax.devices())
     (group,) = groups_of(setups_of(setup, space, data), rows, key, devices=devices, sizes=[n] * len(folds))
     found: dict[Row, Resting] = {}
-    for finished in run(group, arrays(padded(folds)), devices=devices, watch=watch):
+    for finished in run(Job(0, group, setup.epochs), arrays(padded(folds)), devices=devices, watch=watch):
         found |= finished.resting(())
     runs = [together([found[row].found for row in rows[i : i + seeds]]) for i in range(0, len(rows), seeds)]
     told = (*space, *[{}] * (len(names) - len(space)))

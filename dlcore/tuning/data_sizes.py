@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from dlcore.data import Examples, Split, padded
+from dlcore.data import Split, padded, taken
 from dlcore.numerics.errors import check_count, needed
 from dlcore.numerics.formats import Array
 from dlcore.training import Setup, arrays
@@ -92,9 +92,8 @@ def _words(key):
 
 def first_examples(data: Split, n: int, rng: Any) -> Split:
     """The first ``n`` training examples of an order of their own, again and again to as many as there are."""
-    x, y = (np.asarray(a) for a in data.train[:2])
-    order = np.resize(_order(y, rng)[:n], len(y))
-    return Split(Examples(x[order], y[order]), data.validation)
+    y = np.asarray(data.train.y)
+    return Split(taken(data.train, np.resize(_order(y, rng)[:n], len(y))), data.validation)
 
 
 def _order(y: np.ndarray, rng: Any) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Fewer and fewer configurations for more and more epochs: successive halving and Hyperband."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,3 +83,11 @@ def _rungs(first, keep, epochs):
 def _check_share(name, share):
     if not 0 < share < 1:
         raise ValueError(needed(name, "a share between 0 and 1", repr(share), "1/3"))
+
+
+def check_halving(halving: Any, space: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ValueError or TypeError unless a sweep of ``space`` can have ``halving``, which may be None."""
+    if halving is not None and not isinstance(halving, (Halving, Hyperband)):
+        raise TypeError(needed("sweep: halving", "Halving or Hyperband", repr(halving), "Halving()"))
+    if halving is not None and any("epochs" in assignment for assignment in space):
+        raise ValueError(needed("sweep: space", "no epochs beside a halving, which deals them out", "epochs"))

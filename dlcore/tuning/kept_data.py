@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.data import Examples, Split, Standardization
+from dlcore.data import Examples, Split, Standardization, Weighted
 from dlcore.data.files import explained, replace_file
 
 _SCALES = ("mean", "std", "missing")  # the fields of a Standardization
@@ -22,7 +22,8 @@ def _arrays(data: Any) -> dict[str, np.ndarray]:
     parts = {
         f"{i}.{name}": getattr(one, name) for i, one in enumerate(_splits(data)) for name in ("train", "validation")
     }
-    return {f"{name}.{which}": np.asarray(getattr(part, which)) for name, part in parts.items() for which in "xy"}
+    named = [(name, zip(Weighted._fields, part, strict=False)) for name, part in parts.items()]
+    return {f"{name}.{which}": np.asarray(a) for name, part in named for which, a in part}
 
 
 def fingerprint(data: Any) -> str:
@@ -58,7 +59,8 @@ def read_data(path: pathlib.Path) -> Any:
         folded = bool(there["folded"])
 
     def part(i, name):
-        return Examples(arrays[f"{i}.{name}.x"], arrays[f"{i}.{name}.y"])
+        x, y, weights = (arrays.get(f"{i}.{name}.{which}") for which in Weighted._fields)
+        return Examples(x, y) if weights is None else Weighted(x, y, weights)
 
     def inputs(i):
         by = {name: arrays.get(f"{i}.inputs.{name}") for name in _SCALES}

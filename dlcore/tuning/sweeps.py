@@ -18,7 +18,7 @@ from dlcore.training.metrics import Metric
 from dlcore.tuning.folder import StudyFolder, alike
 from dlcore.tuning.forecasts import SweepPlan, forecast
 from dlcore.tuning.found import Found
-from dlcore.tuning.halving import Halving, Hyperband
+from dlcore.tuning.halving import Halving, Hyperband, check_halving
 from dlcore.tuning.search import Asked, How, SweepProgress, search
 from dlcore.tuning.spaces import Assignment, Space, setups_of
 from dlcore.tuning.study import Study
@@ -212,14 +212,7 @@ def _check(space, seeds, keep, width, halving):
         check_count("sweep: width", width)
     if keep not in ("all", "none"):
         check_count("sweep: keep", keep)
-    _check_halving(halving, space)
-
-
-def _check_halving(halving, space):
-    if halving is not None and not isinstance(halving, (Halving, Hyperband)):
-        raise TypeError(needed("sweep: halving", "Halving or Hyperband", repr(halving), "Halving()"))
-    if halving is not None and any("epochs" in assignment for assignment in space):
-        raise ValueError(needed("sweep: space", "no epochs beside a halving, which deals them out", "epochs"))
+    check_halving(halving, space)
 
 
 def _in_folds(data, folds):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn import metrics
 
-from dlcore import cli, load_model, report, resume
+from dlcore import cli, data, load_model, report, resume
 from dlcore.recipe import single
 from dlcore.recipe.setups import space_of, value_of
 from dlcore.training import F1, accuracy
@@ -88,6 +88,27 @@ def test_evaluate_prints_the_scores(fitted, kitchen, capsys):
     assert lines["examples"] == "30"
     assert lines["accuracy"].startswith(f"{100 * expected.metrics['accuracy']:.1f} ±")
     assert "constant prediction" in lines["accuracy"]
+
+
+def test_a_column_of_weights(kitchen, capsys):
+    """It is no input, weighs what is learned and what is judged, and new data do not need it."""
+    frame = people().assign(w=np.arange(120) / 2)  # which says the row too
+    frame.to_csv(kitchen / "weighted.csv", index=False)
+    out, table = kitchen / "weighted", {"target": "sold", "drop": ("price",), "weights": "w"}
+    words = ["--target", "sold", "--drop", "price", "--weights", "w", "--out", out, "--test", *QUICK]
+    said(capsys, "fit", kitchen / "weighted.csv", *words)
+    found, model = report.read(out), load_model(out)
+    assert "w" not in found.data.features
+    examples = data.split(data.load(frame, **table)).test.open("to judge by hand")
+    rows = frame.iloc[(examples.weights * 2).astype(int)]
+    assert found.test.loss == pytest.approx(model.evaluate(rows, weights="w").loss)
+    assert found.test.metrics == pytest.approx(model.evaluate(rows, weights="w").metrics)
+    assert said(capsys, "predict", out, kitchen / "new.csv").count("\n") == 31
+    by_weight, alike = (
+        said(capsys, "evaluate", out, kitchen / "weighted.csv", *w) for w in (["--weights", "w"], [])
+    )  # fmt: skip
+    assert by_weight.split()[3] == f"{model.evaluate(frame, weights=frame['w'].to_numpy()).loss:.4g}"
+    assert alike.split()[3] == f"{model.evaluate(frame).loss:.4g}" != by_weight.split()[3]
 
 
 def test_runs_beside_each_other(fitted, swept, kitchen, capsys):

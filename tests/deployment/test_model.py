@@ -1,5 +1,6 @@
 """What a trained model says of new data, beside what NumPy, pandas and scikit-learn make of its parameters."""
 
+import dataclasses
 import functools
 
 import jax
@@ -236,3 +237,29 @@ def test_what_does_not_fit_is_said_in_one_line(source, said):
 def test_answers_that_do_not_fit(source, y, said):
     with pytest.raises(ValueError, match=said):
         classifier().evaluate(source(), y)
+
+
+def test_what_is_evaluated_by_weight_is_what_stands_there_so_often():
+    model, new = classifier(), people(30, seed=1)
+    times = np.random.default_rng(0).integers(0, 3, 30)
+    often = new.loc[new.index.repeat(times)]
+    a, b = model.evaluate(new.assign(w=times), weights="w"), model.evaluate(often)
+    assert a.loss == pytest.approx(b.loss)
+    assert a.metrics == pytest.approx(b.metrics)
+    assert a.baseline == pytest.approx(b.baseline)
+    np.testing.assert_array_equal(a.confusion, b.confusion)
+    c, d = appraiser().evaluate(new, weights=times), appraiser().evaluate(often)
+    for name in ("loss", "metrics", "baseline"):
+        assert getattr(c, name) == pytest.approx(getattr(d, name))
+    for weights, words in (("town", "got nan"), ("wait", "no column 'wait'"), (times[:3], "one for each of the 30")):
+        with pytest.raises(ValueError, match=words):
+            model.evaluate(new, weights=weights)
+
+
+def test_a_constant_prediction_knows_the_weights_of_training():
+    split = prepared()
+    weights = np.where(np.asarray(split.train.y) == 0, 3.0, 1.0)
+    told = dataclasses.replace(split, train=data.Weighted(*split.train, weights))
+    run = fit(setup(2), told, KEY)
+    counts = np.bincount(split.train.y)
+    np.testing.assert_allclose(TrainedModel.of(run, told).usual, counts * [3, 1])

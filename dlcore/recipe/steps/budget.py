@@ -55,10 +55,10 @@ def _errors(training: TrainingRecord, test: TestRecord | None, task: Task) -> _E
     """Rates of wrong answers at the best epoch, or shares of the variance, or losses."""
     h, best = training.history, training.best_epoch - 1
     n, m = len(task.split.train.y), len(task.split.validation.y) + len(task.split.train.y) * bool(task.folds)
-    if "accuracy" in h.train_metrics and task.counts is not None:
+    if "accuracy" in h.train_metrics and task.class_weights is not None:
         right, seen = (float(part["accuracy"][best]) for part in (h.train_metrics, h.validation_metrics))
         opened = None if test is None else error_rate(test.metrics["accuracy"], test.n)
-        constant = 1 - float(task.counts.max() / task.counts.sum())
+        constant = 1 - float(task.class_weights.max() / task.class_weights.sum())
         return _Errors("error rate", error_rate(right, n), error_rate(seen, m), opened, constant)
     losses = float(h.train_loss[best]), float(h.validation_loss[best])
     opened = None if test is None else mean_error(test.loss, test.n)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from dlcore import data
 from dlcore.deployment import TrainedModel
 from dlcore.recipe.task import Task
 from dlcore.runs import Mistakes, TestRecord, Values
@@ -14,10 +15,11 @@ SHOWN = 32  # wrong predictions
 def evaluate(model: TrainedModel, task: Task) -> TestRecord:
     """Loss, metrics and predictions of ``model`` on the test set."""
     reason = f"final evaluation of {model.trained.setup.model!r} chosen on validation"
-    x, y = task.split.test.open(reason)
+    examples = task.split.test.open(reason)
+    x, y = examples[:2]
     opening: Any = task.split.test.opened
     outputs, right = model.outputs(x), y if task.classes else model.target.inverse(y)
-    scores = model.scores(outputs, right)
+    scores = model.scores(outputs, right, data.weights_of(examples))
     answer = model.answer(outputs)
     return TestRecord(
         opened=opening.time,
