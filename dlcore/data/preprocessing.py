@@ -14,7 +14,9 @@ from dlcore.data.files import tuples
 from dlcore.data.normalization import blocks, moments
 from dlcore.data.options import TableOptions, option
 from dlcore.data.splits import Split
+from dlcore.data.streams import Streamed
 from dlcore.data.tables import Table, table_in, table_of
+from dlcore.numerics.errors import needed
 
 _FORMAT = 1
 _MOST_WORDS = 255  # of one column that get an input of their own, the most frequent ones
@@ -182,6 +184,8 @@ def prepare(split: Split) -> tuple[Split, Preprocessing]:
     ones become 0, the mean, with an input that says so; words become one input each; quantities to learn become
     $(y - \mu) / \sigma$. All from the training part; the test set stays sealed and is prepared when it opens.
     """
+    if isinstance(split.train, Streamed):
+        raise TypeError(needed("prepare", "a table in memory", split.train, "data.normalize, which reads streams"))
     x, schema = split.train.x, split.schema
     cells = as_rows(np.asarray(x))
     columns = schema.columns or tuple(Column(str(j)) for j in range(cells.shape[1]))

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from dlcore.data import Examples, Padded, Split, train_validation
+from dlcore.data import Examples, Padded, Split, Streamed, train_validation
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.training.checks import check_setup
@@ -18,9 +18,10 @@ SMALL = ("bfloat16", "float8_e4m3fn", "float8_e5m2")  # floating types that NumP
 def ready(setup: Setup, data: Any) -> tuple[Setup, Split]:
     """(setup, data) as arrays, checked: what ``start`` and ``advance`` take. ``data`` is a split, or a pair (x, y).
 
-    Raises ValueError or TypeError, in one line, unless the one can be trained on the other.
+    Parts that are streamed stay so. Raises ValueError or TypeError, in one line, unless the one can be trained on the
+    other.
     """
-    data = arrays(data)
+    data = parts(data)
     check_setup(setup, data)
     return as_arrays(setup), data
 
@@ -33,8 +34,16 @@ def is_pair(data: Any) -> bool:
 def arrays(data: Any) -> Split:
     """The parts of ``data`` that a training sees, ``train`` and ``validation``, as arrays of JAX.
 
-    A pair (x, y) is cut in two by ``data.train_validation``.
+    A pair (x, y) is cut in two by ``data.train_validation``. Raises TypeError for what is streamed.
     """
+    for name, part in (("training", getattr(data, "train", None)), ("validation", getattr(data, "validation", None))):
+        if isinstance(part, Streamed):
+            raise TypeError(needed(f"{name} data", "examples in memory", part, "fit, which reads streams"))
+    return parts(data)
+
+
+def parts(data: Any) -> Split:
+    """``arrays``, or what is streamed as it is."""
     if is_pair(data):
         x, y = data
         data = train_validation(as_array("x", x), as_array("y", y), SHARE)
@@ -44,7 +53,17 @@ def arrays(data: Any) -> Split:
     return Split(_examples("training", data.train), _examples("validation", data.validation))
 
 
+def shapes(data: Split) -> Split:
+    """``data`` as shapes and dtypes, what is streamed too."""
+    known = Split(*(part.shapes if isinstance(part, Streamed) else part for part in (data.train, data.validation)))
+    return jax.eval_shape(lambda split: split, known)
+
+
 def _examples(name: str, part: Any) -> Any:
+    if isinstance(part, Streamed):
+        for letter in "xy":
+            _check_numbers(f"{name} {letter}", getattr(part, letter).dtype)
+        return part
     if isinstance(part, Padded):
         return Padded(as_array(f"{name} x", part.x), as_array(f"{name} y", part.y), part.n)
     if not is_pair(part):
@@ -58,8 +77,12 @@ def as_array(name: str, a: Any) -> Array:
     if isinstance(a, jax.Array):
         return a
     a = np.asarray(a)
-    if a.dtype.kind not in "fiub" and a.dtype.name not in SMALL:
-        hint = "np.unique(y, return_inverse=True)[1] for labels" if name.endswith("y") else "astype('float32')"
-        raise TypeError(needed(name, "numbers", f"{a.dtype}", hint))
+    _check_numbers(name, a.dtype)
     # cast on the host: on the device it would be a program of its own
     return jax.device_put(a.astype(jax.dtypes.canonicalize_dtype(a.dtype)))
+
+
+def _check_numbers(name: str, dtype: np.dtype) -> None:
+    if dtype.kind not in "fiub" and dtype.name not in SMALL:
+        hint = "np.unique(y, return_inverse=True)[1] for labels" if name.endswith("y") else "astype('float32')"
+        raise TypeError(needed(name, "numbers", f"{dtype}", hint))

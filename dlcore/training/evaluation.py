@@ -23,8 +23,7 @@ def evaluate(
     """(mean loss, each metric by name) of ``examples`` in evaluation mode, ``setup.watch.chunk`` at once."""
     x, y = (as_array(name, a) for name, a in zip("xy", examples[:2], strict=True))
     n, real = x.shape[0], examples.n if isinstance(examples, Padded) else None
-    count = -(-n // setup.watch.chunk)
-    size = -(-n // count)
+    count, size = chunks_of(setup, n)
 
     def counted_from(first):
         # the last chunk may begin within the one before: what was counted there does not count again
@@ -32,18 +31,26 @@ def evaluate(
         xs, ys = (jax.lax.dynamic_slice_in_dim(a, start, size) for a in (x, y))
         places = start + jnp.arange(size, dtype=jnp.int32)
         counts = (places >= first) if real is None else (places >= first) & (places < real)
-        return _counted(setup, params, model_state, Examples(xs, ys), counts)
+        return counted_in(setup, params, model_state, Examples(xs, ys), counts)
 
     if count == 1:
         counts = None if real is None else jnp.arange(n, dtype=jnp.int32) < real
-        part = _counted(setup, params, model_state, Examples(x, y), counts)
+        part = counted_in(setup, params, model_state, Examples(x, y), counts)
         parts = jax.tree.map(lambda a: a[None], part)
     else:
         parts = jax.lax.map(counted_from, jnp.arange(count, dtype=jnp.int32) * size)
     return measured(setup, parts, y, n if real is None else real)
 
 
-def _counted(setup, params, model_state, examples, counts):
-    """What is ``counted`` of the examples that count, each device its share."""
+def chunks_of(setup: Setup, n: int) -> tuple[int, int]:
+    """In how many chunks n examples are evaluated, and of which size; the last begins within the one before."""
+    count = -(-n // setup.watch.chunk)
+    return count, -(-n // count)
+
+
+def counted_in(
+    setup: Setup, params: PyTree, model_state: PyTree, examples: Examples, counts: Array | None
+) -> tuple[PyTree, dict[str, PyTree]]:
+    """What is ``counted`` of the examples of a chunk, or of those that count, each device its share."""
     (x, y), counts = spread(whole((examples, counts)))
     return counted(setup, predict(setup, params, model_state, x), y, counts)
