@@ -16,7 +16,7 @@ from dlcore.numerics.errors import check_float
 from dlcore.numerics.formats import Array, in_dtype_of
 from dlcore.tree.fields import hyperparams
 
-_CELLS = 1 << 20  # that are worked on at a time
+_CELLS = 1 << 16  # that are worked on at a time: their copies in float64 stay in the cache of a core
 
 
 @hyperparams
