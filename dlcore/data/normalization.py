@@ -125,8 +125,8 @@ def fit_normalization(x: Any, shared: bool = False) -> Normalization:
 def normalize(split: Split, normalization: Normalization | None = None) -> tuple[Split, Normalization]:
     """All three parts of ``split`` by ``normalization``, which is fitted to the training part unless given.
 
-    The test set stays sealed: it is normalized when it opens, and streamed parts as they are read. Raises ValueError for columns of words, which ``prepare``
-    codes.
+    The test set stays sealed: it is normalized when it opens, and streamed parts as they are read. Raises ValueError
+    for columns of words, which ``prepare`` codes.
     """
     words = next((column.name for column in split.schema.columns if column.words), None)
     if words is not None:

@@ -66,7 +66,8 @@ def fit(
 
     ``data`` is a split, or a pair (x, y), of which a fifth is put aside for validation; the run's ``notes`` say so.
     Parts of ``data.stream`` are read on the way, ahead of the training, in the order in which they would be drawn in
-    memory: the numbers are the same, on a CPU bit for bit.
+    memory: the numbers are the same, on a CPU bit for bit, but for the last digit of the running loss. Ctrl-C ends the
+    training in the middle of an epoch then, from where ``resume`` goes on.
     ``watch`` is called after every chunk, of a tenth of the epochs or of about a second, whatever is shorter. Ctrl-C
     ends the training after the chunk in hand, a second one at once, and what was learned is kept; early stopping and
     divergence end it too. ``resume`` is the (state, history) of an earlier, shorter or interrupted, training; the

@@ -123,8 +123,8 @@ def chunks(
     with reading.pieces() as pieces:
         training = _Training(setup, reading, pieces, mesh)
         while int(state.epoch) < setup.epochs and bool(state.active):
-            told = time.perf_counter()
-            for state in training.midway(state):
+            told, begun_at = time.perf_counter(), state
+            for state in training.midway(begun_at):
                 over = agreed(mesh, 1, asked())[1]
                 if over or time.perf_counter() - told > SECONDS:
                     yield here(state, mesh), nothing
