@@ -86,9 +86,11 @@ def moments(x: Any, axis: int | None = 0) -> tuple[np.ndarray, np.ndarray, np.nd
 def _read_blocks(x: Any) -> Iterator[np.ndarray]:
     if not isinstance(x, Streamed):
         x = np.asarray(x)
-        return (x[rows] for rows in blocks(*as_rows(x).shape))
+        yield from (x[rows] for rows in blocks(*as_rows(x).shape))
+        return
     cut = [np.arange(rows.start, rows.stop) for rows in blocks(len(x), math.prod(x.x.shape[1:]))]
-    return read_ahead(lambda i: x.rows(cut[i], "training example").x, 0, len(cut), x.threads)
+    with read_ahead(lambda i: x.rows(cut[i], "training example").x, 0, len(cut), x.threads) as read:
+        yield from read
 
 
 def _part(x: np.ndarray, axis: int | None) -> _Part:

@@ -1,5 +1,6 @@
 """Examples that stay where they are and are read as they are needed: data larger than memory."""
 
+import contextlib
 import dataclasses
 import functools
 import os
@@ -103,8 +104,8 @@ def stream(x: Any, y: Any = None, *, threads: int = 4, memory: int = 1 << 26) ->
     lengths = [a.shape[0] for a in arrays]
     if lengths[0] != lengths[1] or not lengths[0]:
         raise ValueError(needed("stream", "as many labels as examples and at least one", f"{lengths[0]}, {lengths[1]}"))
-    like = (jax.ShapeDtypeStruct(tuple(a.shape), np.dtype(a.dtype)) for a in arrays)
-    return Streamed(*like, functools.partial(_array_rows, arrays), threads, memory)
+    x, y = (jax.ShapeDtypeStruct(tuple(a.shape), np.dtype(a.dtype)) for a in arrays)
+    return Streamed(x, y, functools.partial(_array_rows, arrays), threads, memory)
 
 
 def grain() -> Any:
@@ -117,14 +118,14 @@ def grain() -> Any:
     return grain
 
 
-def read_ahead(read: Callable[[int], Any], first: int, end: int, threads: int) -> Iterator[Any]:
-    """``read`` of ``first`` … ``end``-1 in this order, each in one of ``threads``, as many of them ahead.
-
-    The iterator has ``close``.
-    """
+@contextlib.contextmanager
+def read_ahead(read: Callable[[int], Any], first: int, end: int, threads: int) -> Iterator[Iterator[Any]]:
+    """``read`` of ``first`` … ``end``-1 in this order, each in one of ``threads``, as many of them ahead."""
     library = grain()
     options = library.ReadOptions(num_threads=threads, prefetch_buffer_size=threads)
-    return iter(library.MapDataset.range(first, end).map(read).to_iter_dataset(options))
+    pieces = iter(library.MapDataset.range(first, end).map(read).to_iter_dataset(options))
+    with contextlib.closing(pieces):
+        yield pieces
 
 
 def _of_source(source: Any, threads: int, memory: int) -> Streamed:
@@ -134,8 +135,8 @@ def _of_source(source: Any, threads: int, memory: int) -> Streamed:
     if not len(source):
         raise ValueError(needed("stream", "at least one example", "none"))
     first = _pair(source[0])
-    like = (jax.ShapeDtypeStruct((len(source), *a.shape), a.dtype) for a in first)
-    return Streamed(*like, functools.partial(_source_rows, source, first), threads, memory)
+    x, y = (jax.ShapeDtypeStruct((len(source), *a.shape), a.dtype) for a in first)
+    return Streamed(x, y, functools.partial(_source_rows, source, first), threads, memory)
 
 
 def _source_rows(source: Any, like: Examples, indices: np.ndarray) -> Examples:

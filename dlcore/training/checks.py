@@ -32,7 +32,7 @@ def check_setup(setup: Setup, data: Split) -> None:
     _check_kinds(setup)
     check_ranges(setup)
     _check_streamed(setup, data)
-    data = Split(*(part.shapes if isinstance(part, Streamed) else part for part in (data.train, data.validation)))
+    data = known(data)
     for name, part in _parts(data):
         _check_examples(name, part)
     if [a.shape[1:] for a in data.train] != [a.shape[1:] for a in data.validation]:
@@ -42,6 +42,12 @@ def check_setup(setup: Setup, data: Split) -> None:
     outputs = outputs_shape(setup, data)
     for name, part in _parts(data):
         _check_labels(f"{name} y", as_arrays(setup).loss, outputs, part.y)
+
+
+def known(data: Split) -> Split:
+    """``data`` with the shapes of what is streamed in its place."""
+    train, validation = (part.shapes if isinstance(part, Streamed) else part for part in (data.train, data.validation))
+    return Split(train, validation)
 
 
 def outputs_shape(setup: Setup, data: Split) -> Any:

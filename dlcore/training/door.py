@@ -8,7 +8,7 @@ import numpy as np
 from dlcore.data import Examples, Padded, Split, Streamed, train_validation
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
-from dlcore.training.checks import check_setup
+from dlcore.training.checks import check_setup, known
 from dlcore.training.setup import Setup, as_arrays
 
 SHARE = 0.2  # of examples that come without a split: for validation
@@ -55,8 +55,7 @@ def parts(data: Any) -> Split:
 
 def shapes(data: Split) -> Split:
     """``data`` as shapes and dtypes, what is streamed too."""
-    known = Split(*(part.shapes if isinstance(part, Streamed) else part for part in (data.train, data.validation)))
-    return jax.eval_shape(lambda split: split, known)
+    return jax.eval_shape(lambda split: split, known(data))
 
 
 def _examples(name: str, part: Any) -> Any:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.data import Split, in_memory
+from dlcore.data import Split, Streamed, in_memory
 from dlcore.data.batches import whole
 from dlcore.numerics.formats import Array, PyTree
 from dlcore.training import learner as learning
@@ -90,7 +90,8 @@ class TrainState(NamedTuple):
 
 def start(setup: Setup, data: Any, key: Array) -> TrainState:
     """The state before the first epoch: parameters of the dtype of the inputs, initialized from ``key``."""
-    x = jnp.asarray(data.train.x)
+    train = data.train
+    x = train.shapes.x if isinstance(train, Streamed) else jnp.asarray(train.x)
     return started(setup, key, learning.beginner(setup, key, x))
 
 

@@ -72,8 +72,7 @@ class Reading:
         streamed = {name: part for name, part in self.seen.items() if isinstance(part, Streamed)}
         return {name: self._cut(part, *chunks_of(self.setup, len(part))) for name, part in streamed.items()}
 
-    @contextlib.contextmanager
-    def pieces(self) -> Iterator[Iterator[Piece]]:
+    def pieces(self) -> contextlib.AbstractContextManager[Iterator[Piece]]:
         """All that is read from the step ``step`` of epoch ``first`` on, ahead of whoever asks for it."""
         tasks = [*(partial(self._batches, batches) for batches in self.stretches), self._last]
         tasks += [partial(self._chunks, name, chunks) for name, cut in self.looks.items() for chunks in cut]
@@ -83,8 +82,7 @@ class Reading:
         def read(i):
             return tasks[i % len(tasks)](i // len(tasks))
 
-        with contextlib.closing(read_ahead(read, begin, end, self.data.train.threads)) as pieces:
-            yield pieces
+        return read_ahead(read, begin, end, self.data.train.threads)
 
     @property
     def begin(self) -> int:
@@ -145,7 +143,7 @@ class Reading:
         return threading.Lock()
 
     @functools.cached_property
-    def _drawn(self) -> Callable[[int], tuple[np.ndarray, np.ndarray]]:
+    def _drawn(self) -> Callable[[int], tuple[np.ndarray, ...]]:
         def drawn(epoch):
             key = order_key(self.key, np.int32(epoch))
             return tuple(map(np.asarray, _indices(key, len(self.data.train), self._size)))

@@ -60,7 +60,7 @@ def finished(setup: Setup, key: Array, number: Array, midway: Midway, last: Piec
     """The step of epoch ``number`` on its last mini-batch, and what all of them tell."""
     steps, size = midway.losses.shape[0], last.x.shape[1]
     clocked = learning.in_time(setup, steps)
-    batch = Batch(*(None if a is None else spread(a[0]) for a in last[:3]))
+    batch = Batch(*spread(jax.tree.map(lambda a: a[0], last[:3])))
     learner, (loss, real, norms) = learning.step(
         clocked, midway.learner, batch, key, number * steps + steps - 1, tell=True
     )

@@ -37,6 +37,7 @@ SETUP = small_setup(
     epochs=3,
     watch=Watch(chunk=25, by=F1()),
 )
+TINY = small_setup(model=sequential(Dropout(0.2), Dense(3)), epochs=3)
 LITTLE = 3000  # bytes: pieces of two mini-batches
 
 
@@ -51,7 +52,7 @@ def of_arrays(x, y, memory):
 
 
 def of_pairs(x, y, memory):
-    return stream(list(zip(x, y, strict=True)), memory=memory, threads=2)
+    return stream(list(zip(x, y, strict=True)), memory=memory)
 
 
 def of_grain(x, y, memory):
@@ -97,36 +98,44 @@ def same(run, alone):
 BOTH = {"train": of_arrays, "validation": of_arrays}
 
 
+@pytest.fixture(scope="module")
+def whole(quick_compilation):
+    """In memory, in one go."""
+    return fit(SETUP, DATA, KEY)
+
+
+@pytest.mark.parametrize("kind", [of_arrays, of_pairs, of_grain, of_parts, of_files])
+def test_sources_of_all_kinds_give_the_numbers_in_memory(kind, whole):
+    same(fit(SETUP, streamed(train=kind, validation=kind), KEY), whole)
+
+
+@pytest.mark.parametrize("memory", [1, 1 << 30])
+def test_how_much_is_read_at_once_does_not_matter(memory, whole):
+    same(fit(SETUP, streamed(memory=memory), KEY), whole)
+
+
 @pytest.mark.parametrize(
     ("changes", "kinds"),
     [
-        pytest.param({}, {}, id="masked last batch"),
         pytest.param({"watch": Watch(training=37, every=2)}, BOTH, id="a sample, every second epoch"),
-        pytest.param({"watch": Watch(training=None)}, {"train": of_pairs}, id="pairs"),
-        pytest.param({"optimizer": ClipByGlobalNorm(0.1)}, {"train": of_grain, "validation": of_pairs}, id="grain"),
-        pytest.param({"batch_size": 25}, {"train": of_parts}, id="parts, no free places"),
-        pytest.param({"batch_size": 150}, {"train": of_files}, id="one batch"),
-        pytest.param({"mix": Mixup(0.3)}, BOTH, id="mixup", marks=pytest.mark.slow),
+        pytest.param({"batch_size": 25, "watch": Watch(training=None)}, {}, id="no free places"),
+        pytest.param({"batch_size": 150, "optimizer": ClipByGlobalNorm(0.1)}, BOTH, id="one batch"),
+        pytest.param({"mix": Mixup(0.3)}, {}, id="mixup", marks=pytest.mark.slow),
         pytest.param({"optimizer": MultiSteps(Adam(1e-2), 4)}, {}, id="accumulated", marks=pytest.mark.slow),
     ],
 )
-def test_the_numbers_are_those_in_memory(changes, kinds):
-    setup = dataclasses.replace(SETUP, **changes)
+def test_the_numbers_of_any_setup_are_those_in_memory(changes, kinds):
+    setup = dataclasses.replace(TINY, **changes)
     same(fit(setup, streamed(**kinds), KEY), fit(setup, DATA, KEY))
 
 
-@pytest.mark.parametrize("impl", ["rbg", "legacy"])
+@pytest.mark.parametrize("impl", [pytest.param("rbg", marks=pytest.mark.slow), "legacy"])
 def test_keys_of_any_kind_draw_the_same_order(impl):
     key = jax.random.PRNGKey(5) if impl == "legacy" else jax.random.key(5, impl=impl)
-    same(fit(SETUP, streamed(), key), fit(SETUP, DATA, key))
+    same(fit(TINY, streamed(), key), fit(TINY, DATA, key))
 
 
-def test_how_much_is_read_at_once_does_not_matter():
-    for memory in (1, 1 << 30):
-        same(fit(SETUP, streamed(memory=memory, train=of_arrays), KEY), fit(SETUP, DATA, KEY))
-
-
-@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+@pytest.mark.parametrize("dtype", [pytest.param(np.uint8, marks=pytest.mark.slow), np.float64])
 def test_streams_are_normalized_as_they_are_read(dtype, tmp_path):
     """By the statistics and the arithmetic of a training part in memory: far from 0 in float64, bytes as numbers."""
     data = jax.tree.map(lambda a: (a * 20 + 120).astype(dtype) if a.dtype == np.float32 else a, DATA)
@@ -136,11 +145,11 @@ def test_streams_are_normalized_as_they_are_read(dtype, tmp_path):
     (lazy, found), (data, by) = normalize(lazy), normalize(data)
     np.testing.assert_array_equal([found.mean, found.std], [by.mean, by.std])
     assert lazy.train.x.dtype == np.float32
-    same(fit(SETUP, lazy, KEY), fit(SETUP, data, KEY))
+    same(fit(TINY, lazy, KEY), fit(TINY, data, KEY))
 
 
 def test_the_end_of_a_training_is_the_same():
-    stopping = dataclasses.replace(SETUP, stopping=EarlyStopping(patience=2, min_delta=9.0), epochs=20)
+    stopping = dataclasses.replace(TINY, stopping=EarlyStopping(patience=2, min_delta=9.0), epochs=20)
     run = fit(stopping, streamed(), KEY)
     assert (run.ending, len(run.history.running_loss)) == ("stopped early", 3)
     y = X.sum(1, keepdims=True)
@@ -151,11 +160,10 @@ def test_the_end_of_a_training_is_the_same():
     assert int(run.state.first_nonfinite) == int(alone.state.first_nonfinite)
 
 
-@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_devices_share_the_mini_batches(count):
-    setup = dataclasses.replace(SETUP, model=mlp((8, 3), dropout=0.3))
-    run = fit(setup, streamed(**BOTH), KEY, devices=jax.devices()[:count])
-    a, b = leaves(run), leaves(fit(setup, DATA, KEY))
+    run = fit(TINY, streamed(**BOTH), KEY, devices=jax.devices()[:count])
+    a, b = leaves(run), leaves(fit(TINY, DATA, KEY))
     assert {len(leaf.devices()) for leaf in jax.tree.leaves(run.state)} == {1}
     for name in a:
         np.testing.assert_allclose(a[name], b[name], 1e-4, 1e-5, err_msg=name)
@@ -174,14 +182,13 @@ def interrupted(data, monkeypatch, step=4, epoch=1):
     return fit(SETUP, data, KEY, watch=watch), shares
 
 
-def test_ctrl_c_ends_a_training_midway_in_an_epoch_and_it_goes_on_to_the_same_numbers(monkeypatch, tmp_path):
+def test_ctrl_c_ends_a_training_midway_in_an_epoch_and_it_goes_on_to_the_same_numbers(whole, monkeypatch, tmp_path):
     part, shares = interrupted(streamed(), monkeypatch)
     assert part.ending == "interrupted"
     assert len(part.history.running_loss) == int(part.state.epoch) == 1
     assert 4 <= int(part.state.midway.step) < 9
     assert shares == sorted(shares)
     assert {0, 0.5} <= {share % 1 for share in np.round(np.array(shares) * 10) / 10}
-    whole = fit(SETUP, DATA, KEY)
     other = streamed(memory=700, train=of_pairs)  # pieces of another length, which the step is not an end of
     for data in (streamed(), other, DATA):  # in memory the epoch begins again
         same(fit(SETUP, data, KEY, resume=(part.state, part.history)), whole)
@@ -194,10 +201,12 @@ def test_ctrl_c_ends_a_training_midway_in_an_epoch_and_it_goes_on_to_the_same_nu
 
 
 KILLED = """
-import os, pathlib, signal, sys
+import os, signal, sys
+import jax, tests.conftest
 from dlcore.training import Run, checkpoints, fit, streaming
 from tests.training.test_streaming import KEY, SETUP, streamed
 streaming.SECONDS = 0.0
+jax.config.update("jax_disable_most_optimizations", True)
 
 def watch(now):
     state = now.state
@@ -209,17 +218,14 @@ fit(SETUP, streamed(), KEY, watch=watch)
 """
 
 
-def test_a_killed_training_goes_on_midway_in_its_epoch(tmp_path):
-    """A process without 64 bits and with all optimizations, as users have it: it goes on in another one of its kind."""
+def test_a_killed_training_goes_on_midway_in_its_epoch(whole, tmp_path):
     root = pathlib.Path(__file__).parents[2]
     words = [sys.executable, "-c", KILLED, str(tmp_path / "c")]
     killed = subprocess.run(words, cwd=root, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     found = checkpoints.restore(tmp_path / "c", SETUP, streamed(), KEY)
     assert (int(found[0].epoch), int(found[0].midway.step)) == (1, 4)
-    run, whole = leaves(fit(SETUP, streamed(), KEY, resume=found)), leaves(fit(SETUP, DATA, KEY))
-    for name in run:
-        np.testing.assert_allclose(run[name], whole[name], 1e-4, 1e-5, err_msg=name)
+    same(fit(SETUP, streamed(), KEY, resume=found), whole)
 
 
 class Counting:
@@ -289,7 +295,7 @@ ALIKE = r"training example 77: needed x float32 \[4\] and y int32 \[\] as exampl
 def test_an_example_that_cannot_be_used_is_named_when_it_is_read(example, words):
     data = dataclasses.replace(DATA, train=stream(Failing(77, example), memory=LITTLE))
     with pytest.raises(ValueError, match=words) as error:
-        fit(SETUP, data, KEY)
+        fit(TINY, data, KEY)
     assert "\n" not in str(error.value)
 
 
@@ -299,7 +305,7 @@ def test_labels_beside_one_output_are_checked_once_they_are_beyond_those_before(
     data = Split(Examples(X, y), Examples(X[:5], y[:5]))
     assert fit(setup, streamed(data), KEY).ending == "finished"
     y[100] = 2
-    with pytest.raises(ValueError, match="training y: needed labels that the loss takes, .* got 2"):
+    with pytest.raises(ValueError, match=r"training y: needed labels that the loss takes, .* got 2"):
         fit(setup, streamed(data), KEY)
 
 
@@ -310,7 +316,7 @@ def test_files_that_shrink_or_break_are_named():
 
     data = dataclasses.replace(DATA, train=stream(Shrunk(X), Y, memory=LITTLE))
     with pytest.raises(ValueError, match=r"training example \d+: needed .*, got x float32 \[4\]|got IndexError"):
-        fit(SETUP, data, KEY)
+        fit(TINY, data, KEY)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +324,7 @@ def test_files_that_shrink_or_break_are_named():
     [
         (
             lambda: stream(zip(X, Y, strict=True)),
-            r"stream: needed arrays x and y, or a source with len and \[i\], got zip",
+            r"stream: needed arrays .*, or a source with len and \[i\], got zip",
         ),
         (lambda: stream([]), "stream: needed at least one example"),
         (lambda: stream([X[0]]), r"example: needed a pair \(x, y\), got ndarray"),
@@ -341,13 +347,13 @@ def test_what_cannot_be_streamed_is_named(make, words):
         (lambda d: sweep(SETUP, grid({"penalty.strength": [0.1]}), d, KEY), "training data: needed examples in memory"),
         (
             lambda d: find_learning_rate(SETUP, d, KEY),
-            "training data: needed examples in memory, got Streamed.*try fit",
+            "training data: needed .* got Streamed.*try fit",
         ),
         (lambda d: train(SETUP, d, KEY), "training data: needed examples in memory"),
         (lambda d: prepare(d), "prepare: needed a table in memory, got Streamed"),
         (
             lambda d: fit(dataclasses.replace(SETUP, batch_size=None), d, KEY),
-            "batch_size: needed mini-batches of Streamed",
+            "batch_size: needed mini-batches of Str",
         ),
         (
             lambda d: fit(dataclasses.replace(SETUP, batch_size=None, optimizer=LBFGS()), d, KEY),
@@ -356,7 +362,7 @@ def test_what_cannot_be_streamed_is_named(make, words):
         (lambda d: fit(dataclasses.replace(SETUP, batch_size=151), d, KEY), "batch_size: needed 1 to 150"),
         (
             lambda d: fit(SETUP, dataclasses.replace(DATA, validation=d.train), KEY),
-            "training data: needed a stream, as",
+            "training data: needed a stream,",
         ),
         (
             lambda d: fit(SETUP, dataclasses.replace(d, train=stream([("a", 1)] * 20)), KEY),
@@ -372,14 +378,12 @@ def test_what_needs_all_examples_at_once_says_so(ask, words):
 
 def test_the_extra_is_named_where_it_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "grain", None)
-    with pytest.raises(
-        ModuleNotFoundError, match=r"stream: needed the package grain, .* try pip install 'dlcore-jax\[st"
-    ):
+    with pytest.raises(ModuleNotFoundError, match=r"stream: needed the package grain, .* try pip install '.*\[str"):
         stream(X, Y)
 
 
 def test_threads_end_with_the_training():
-    fit(dataclasses.replace(SETUP, epochs=1), streamed(), KEY)
+    fit(SETUP, streamed(), KEY)
     for thread in threading.enumerate():
         if thread.name.startswith("grain"):
             thread.join(10)
