@@ -14,6 +14,9 @@ from dlcore.data.examples import Examples
 from dlcore.numerics.errors import check_count, needed
 
 
+_BLOCK = 256  # examples that are read at a time for their labels
+
+
 class _UnlikeError(ValueError):
     """What an example should have been and what it is."""
 
@@ -48,6 +51,13 @@ class Streamed:
             return self._alike(self.read(indices), len(indices))
         except Exception as error:  # whatever a source of somebody's meets
             self._blame(indices, name, error)
+
+    def labels(self) -> np.ndarray:
+        """y [n, ...] of all examples, in memory: everything is read once."""
+        starts = range(0, len(self), _BLOCK)
+        cut = [np.arange(i, min(i + _BLOCK, len(self))) for i in starts]
+        with read_ahead(lambda i: self.rows(cut[i]).y, 0, len(cut), self.threads) as read:
+            return np.concatenate(list(read))
 
     def map(self, f: Callable[[np.ndarray], np.ndarray]) -> "Streamed":
         """The same examples with ``f`` applied to x [k, ...] as they are read."""

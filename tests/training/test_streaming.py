@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dlcore.data import Examples, Split, normalize, stream
+from dlcore.deployment import TrainedModel
 from dlcore.layers import Dense, sequential
 from dlcore.losses import squared_error
 from dlcore.optimizers import SGD, Adam, ClipByGlobalNorm, MultiSteps
@@ -103,6 +104,14 @@ def test_devices_share_the_mini_batches(count):
     assert {len(leaf.devices()) for leaf in jax.tree.leaves(run.state)} == {1}
     for name in a:
         np.testing.assert_allclose(a[name], b[name], 1e-4, 1e-5, err_msg=name)
+
+
+def test_a_model_of_a_stream_is_used_as_any_other():
+    (lazy, _), (data, _) = normalize(streamed(memory=1 << 20)), normalize(DATA)
+    setup = dataclasses.replace(TINY, epochs=1)
+    model, other = (TrainedModel.of(fit(setup, split, KEY), split) for split in (lazy, data))
+    np.testing.assert_array_equal(model.usual, other.usual)
+    np.testing.assert_array_equal(model.outputs(DATA.validation.x), other.outputs(DATA.validation.x))
 
 
 def test_threads_end_with_the_training():
