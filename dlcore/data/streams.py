@@ -13,7 +13,6 @@ import numpy as np
 from dlcore.data.examples import Examples
 from dlcore.numerics.errors import check_count, needed
 
-
 _BLOCK = 256  # examples that are read at a time for their labels
 
 
