@@ -76,7 +76,7 @@ def main():
             run = fit(setup(model, epochs), data, jax.random.key(0))
             mean = accuracy[cases.index((name, DEPTHS[-1]))].mean()
             title = f"{name}, {DEPTHS[-1]} hidden layers: {mean:.0%}"
-            draw_plane(ax, lambda p, m=model, r=run: probability_of_one(m, r, p), *data.train[:2], title)
+            draw_plane(ax, lambda p, m=model, r=run: probability_of_one(m, r, p), data.train.x, data.train.y, title)
         save(given.out, "decisions", figure)
 
 

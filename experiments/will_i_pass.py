@@ -83,7 +83,7 @@ def main():
     if out:
         figure, axes = panels(2, width=3.4)
         for ax, name in zip(axes, list(models)[1::2], strict=True):
-            draw_plane(ax, models[name], *data.train[:2], name)
+            draw_plane(ax, models[name], data.train.x, data.train.y, name)
             ax.set_xlabel("lectures attended", fontsize=9)
             ax.scatter(*SLIDE.T, s=70, facecolors="none", edgecolors="black", linewidths=1.4, zorder=4)
         axes[0].set_ylabel("hours on the project", fontsize=9)

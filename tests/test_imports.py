@@ -50,6 +50,7 @@ HEAVY = {
     "safetensors",
     "optax",
     "flax",
+    "grain",
     "scipy",
 }
 NEEDED = {"jax", "numpy"}

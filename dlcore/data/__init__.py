@@ -1,4 +1,4 @@
-"""Data: sources, checks, splits with a sealed test set, normalization, augmentation and batches."""
+"""Data: sources, streams, checks, splits with a sealed test set, normalization and batches."""
 
 from dlcore.data.arrays import from_arrays
 from dlcore.data.batches import (
@@ -36,6 +36,7 @@ from dlcore.data.preprocessing import Preprocessing, Target, prepare
 from dlcore.data.repeats import duplicates, near_duplicates
 from dlcore.data.sources import load, names
 from dlcore.data.splits import Opening, Sealed, Split, split, train_validation
+from dlcore.data.streams import Streamed, stream
 
 __all__ = [
     "Balance",
@@ -55,6 +56,7 @@ __all__ = [
     "Sealed",
     "Split",
     "Standardization",
+    "Streamed",
     "Summary",
     "TableOptions",
     "Target",
@@ -88,6 +90,7 @@ __all__ = [
     "shuffle_rounds",
     "single_feature_scores",
     "split",
+    "stream",
     "summaries",
     "taken",
     "target_summaries",

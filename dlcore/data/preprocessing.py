@@ -16,6 +16,7 @@ from dlcore.data.normalization import blocks, moments
 from dlcore.data.options import TableOptions, option
 from dlcore.data.pixels import Pixels
 from dlcore.data.splits import Split
+from dlcore.data.streams import Streamed
 from dlcore.data.tables import Table, table_in, table_of
 from dlcore.numerics.errors import needed
 
@@ -134,6 +135,8 @@ def prepare(split: Split) -> tuple[Split, Preprocessing]:
     channel by channel; quantities to learn become
     $(y - \mu) / \sigma$. All from the training part; the test set stays sealed and is prepared when it opens.
     """
+    if isinstance(split.train, Streamed):
+        raise TypeError(needed("prepare", "a table in memory", split.train, "data.normalize, which reads streams"))
     x, schema = split.train.x, split.schema
     cells = as_rows(np.asarray(x))
     columns = schema.columns or tuple(Column(str(j)) for j in range(cells.shape[1]))

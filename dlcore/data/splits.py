@@ -10,6 +10,7 @@ import numpy as np
 
 from dlcore.data.examples import Dataset, Examples, Schema, Weighted, check_weights, taken
 from dlcore.data.repeats import duplicates
+from dlcore.data.streams import Streamed
 
 
 class Opening(NamedTuple):
@@ -89,21 +90,24 @@ class _Absent(Sealed):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
-    """Training and validation examples, and the sealed test set.
+    """Training and validation examples, in memory or ``Streamed``, and the sealed test set.
 
     ``schema`` says what the columns of a table mean, ``inputs`` what ``normalize`` or ``prepare`` did to them. A pytree
     of the first two: in compiled code, and in what ``jax.tree.map`` returns, all else does not exist.
     """
 
-    train: Examples | Weighted
-    validation: Examples | Weighted
+    train: Any
+    validation: Any
     test: Sealed = dataclasses.field(default_factory=_Absent)
     schema: Schema = dataclasses.field(default_factory=Schema)
     inputs: Any = None
 
     def __repr__(self) -> str:
-        train, validation = ([np.shape(a) for a in jax.tree.leaves(part)] for part in (self.train, self.validation))
-        return f"Split(train {train}, validation {validation}, test {self.test!r})"
+        return f"Split(train {_shown(self.train)}, validation {_shown(self.validation)}, test {self.test!r})"
+
+
+def _shown(part: Any) -> Any:
+    return part if isinstance(part, Streamed) else [np.shape(a) for a in jax.tree.leaves(part)]
 
 
 # register_dataclass has drop_fields for this, which raises in jax 0.7.2 for names of more than one letter

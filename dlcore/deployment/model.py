@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dlcore.data import Normalization, Number, Preprocessing, Schema, Target
+from dlcore.data import Normalization, Number, Preprocessing, Schema, Streamed, Target
 from dlcore.data.examples import as_rows
 from dlcore.data.labeled import class_numbers, targets_in
 from dlcore.data.normalization import normalized
@@ -47,7 +47,8 @@ class TrainedModel:
 
         Inputs are as ``data.normalize`` or ``data.prepare`` were given them, and classes have the data set's names.
         """
-        x, y, *weights = split.train if hasattr(split, "train") else split
+        train = split.train if hasattr(split, "train") else split
+        x, y, *weights = (train.x, train.labels()) if isinstance(train, Streamed) else train
         model, members = _voting(run)
         by = getattr(split, "inputs", None)
         target, usual = _target(by, _schema(split), np.asarray(y), np.asarray(weights[0]) if weights else None)

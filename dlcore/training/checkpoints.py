@@ -11,10 +11,11 @@ from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
 from dlcore.training.checks import check_like, leaf_shapes
 from dlcore.training.devices import all_processes, everywhere, here
-from dlcore.training.door import ready
+from dlcore.training.door import ready, shapes
 from dlcore.training.epochs import TrainState, advance, start
 from dlcore.training.run import Run
 from dlcore.training.setup import Setup, as_arrays
+from dlcore.training.streaming import state_like
 from dlcore.training.watch import History
 from dlcore.tree.names import leaf_names
 from dlcore.tree.saved import differences, to_config
@@ -53,7 +54,10 @@ def restore(folder: Path, setup: Setup, data: Any, key: Array, *, adapt: bool = 
     about = _read(folder, {"about": None})["about"]
     if not adapt:
         _compare(folder, about["setup"], setup)
-    state, history = jax.eval_shape(lambda: advance(setup, data, start(setup, data, key), about["epochs"]))
+    _, history = jax.eval_shape(
+        lambda parts: advance(setup, parts, start(setup, parts, key), about["epochs"]), shapes(data)
+    )
+    state = state_like(setup, data, key, any(".midway." in name for name in about["leaves"]))
     check_like(f"{folder}", (state, history), about["leaves"])
     if not about["epochs"]:
         return here(_read(folder, {"state": state})["state"], all_processes()), jax.tree.map(

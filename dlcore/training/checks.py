@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from dlcore.data import Batch, Split, check_weights, weights_of
+from dlcore.data import Batch, Split, Streamed, check_weights, weights_of
 from dlcore.layers import Activation
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
@@ -27,20 +27,59 @@ COMPUTED = (None, "bfloat16", "float32")  # types that layers may compute in
 
 
 def check_setup(setup: Setup, data: Split) -> None:
-    """Raise ValueError or TypeError unless ``setup`` can be trained on ``data``, whose parts are arrays."""
+    """Raise ValueError or TypeError unless ``setup`` can be trained on ``data``, whose parts are arrays, or streamed.
+
+    The values of what is streamed are not known before it is read: ``check_values`` is for those.
+    """
     _check_kinds(setup)
     check_ranges(setup)
+    _check_streamed(setup, data)
+    data = known(data)
     for name, part in _parts(data):
         _check_examples(name, part)
     if [a.shape[1:] for a in data.train[:2]] != [a.shape[1:] for a in data.validation[:2]]:
         got = " and ".join(f"x {list(part.x.shape[1:])} y {list(part.y.shape[1:])}" for _, part in _parts(data))
         raise ValueError(needed("data", "training and validation examples of one shape", got))
     _check_counts(setup, len(data.train.x))
-    prepared = as_arrays(setup)
-    leaves, structure = jax.tree.flatten(prepared)
-    outputs = _outputs(structure, tuple(map(_shape, leaves)), *map(_shape, data.train[:2]))
+    outputs = outputs_shape(setup, data)
     for name, part in _parts(data):
-        _check_labels(f"{name} y", prepared.loss, outputs, part.y)
+        _check_labels(f"{name} y", as_arrays(setup).loss, outputs, part.y)
+
+
+def known(data: Split) -> Split:
+    """``data`` with the shapes of what is streamed in its place."""
+    train, validation = (part.shapes if isinstance(part, Streamed) else part for part in (data.train, data.validation))
+    return Split(train, validation)
+
+
+def outputs_shape(setup: Setup, data: Split) -> Any:
+    """The shape of the outputs for all training examples of ``data``, arrays or their shapes."""
+    leaves, structure = jax.tree.flatten(as_arrays(setup))
+    return _outputs(structure, tuple(map(_shape, leaves)), *map(_shape, data.train[:2]))
+
+
+def check_values(name: str, setup: Setup, outputs: Any, examples: Any, numbers: np.ndarray) -> None:
+    """Raise ValueError for examples of these ``numbers``, just read, whose values ``setup`` cannot be trained on.
+
+    ``setup`` has its numbers as arrays; ``outputs`` is ``outputs_shape``.
+    """
+    for letter, a in zip("xy", examples, strict=True):
+        _check_finite(f"{name} {letter}", a, numbers)
+    _check_labels(f"{name} y", setup.loss, outputs, examples.y)
+
+
+def _check_streamed(setup, data):
+    train = data.train
+    if not isinstance(train, Streamed):
+        if isinstance(data.validation, Streamed):
+            hint = "data.stream(x, y) for both, or validation examples in memory"
+            raise TypeError(needed("training data", "a stream, as validation data are one", "arrays", hint))
+        return
+    if isinstance(setup.optimizer, Method):
+        got, hint = f"{type(setup.optimizer).__name__} for {train}", "optimizers.Adam(), or the data in memory"
+        raise ValueError(needed("optimizer", "a rule that learns from mini-batches", got, hint))
+    if setup.batch_size is None:
+        raise ValueError(needed("batch_size", f"mini-batches of {train}", "None, all at once", "batch_size=128"))
 
 
 def check_key(key: Any) -> None:
@@ -163,15 +202,23 @@ def _check_examples(name, part):
     for letter, a in zip("xy", part[:2], strict=True):
         if jnp.issubdtype(a.dtype, jnp.complexfloating):
             raise TypeError(needed(f"{name} {letter}", "real numbers", a.dtype, "its .real and .imag side by side"))
-        if isinstance(a, Tracer) or not jnp.issubdtype(a.dtype, jnp.floating):
-            continue
-        bad = ~np.isfinite(np.asarray(a).reshape(len(a), -1)).all(1)
-        if bad.any():
-            got = f"NaN or inf in {bad.sum()} of {len(a)} examples, the first of number {bad.argmax()}"
-            raise ValueError(needed(f"{name} {letter}", "finite numbers", got, "data.without_missing, or np.clip"))
+        if not _unknown(a):
+            _check_finite(f"{name} {letter}", a, np.arange(len(a)))
     weights = weights_of(part)
-    if weights is not None and not isinstance(weights, Tracer):
+    if weights is not None and not _unknown(weights):
         check_weights(f"{name} weights", weights, len(x))
+
+
+def _check_finite(name, a, numbers):
+    if not jnp.issubdtype(a.dtype, jnp.floating) or np.isfinite(np.asarray(a)).all():
+        return
+    bad = ~np.isfinite(np.asarray(a).reshape(len(a), -1)).all(1)
+    got = f"NaN or inf in {bad.sum()} of {len(a)} examples, the first of number {numbers[bad.argmax()]}"
+    raise ValueError(needed(name, "finite numbers", got, "data.without_missing, or np.clip"))
+
+
+def _unknown(a):
+    return isinstance(a, (Tracer, jax.ShapeDtypeStruct))
 
 
 def _check_counts(setup, n):
@@ -215,7 +262,7 @@ def _outputs(structure, leaves, x, y):
 
 def _check_labels(name: str, loss: Any, outputs: Any, y: Array) -> None:
     """Raise ValueError for class numbers that the outputs do not have, where the loss could not say so any more."""
-    if isinstance(y, Tracer) or not jnp.issubdtype(y.dtype, jnp.integer):
+    if _unknown(y) or not len(y) or not jnp.issubdtype(y.dtype, jnp.integer):
         return
     low, high = (int(f(np.asarray(y))) for f in (np.min, np.max))
     c = outputs.shape[-1]

@@ -63,6 +63,18 @@ def everywhere(tree: PyTree, mesh: Mesh | None) -> PyTree:
     return jax.tree.map(put, tree)
 
 
+def dealt(tree: PyTree, mesh: Mesh | None) -> PyTree:
+    """Mini-batches [k, B, ...] on their devices: of each its share, or whole where B cannot be shared evenly."""
+    if mesh is None:
+        return jax.device_put(tree)
+
+    def put(a):
+        even = a.ndim > 1 and a.shape[1] % mesh.size == 0
+        return jax.device_put(a, NamedSharding(mesh, PartitionSpec(None, BATCH) if even else PartitionSpec()))
+
+    return jax.tree.map(put, tree)
+
+
 def here(tree: PyTree, mesh: Mesh | None) -> PyTree:
     """What ``everywhere`` has put, on one device of this process: another view, no copy."""
     return tree if mesh is None else jax.tree.map(lambda a: a.addressable_data(0), tree)

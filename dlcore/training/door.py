@@ -5,10 +5,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from dlcore.data import Examples, Padded, Split, Weighted, train_validation
+from dlcore.data import Examples, Padded, Split, Streamed, Weighted, train_validation
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
-from dlcore.training.checks import check_setup
+from dlcore.training.checks import check_setup, known
 from dlcore.training.setup import Setup, as_arrays
 
 SHARE = 0.2  # of examples that come without a split: for validation
@@ -20,9 +20,10 @@ def ready(setup: Setup, data: Any) -> tuple[Setup, Split]:
 
     ``data`` is a split, a pair (x, y), or (x, y, weights).
 
-    Raises ValueError or TypeError, in one line, unless the one can be trained on the other.
+    Parts that are streamed stay so. Raises ValueError or TypeError, in one line, unless the one can be trained on the
+    other.
     """
-    data = arrays(data)
+    data = parts(data)
     check_setup(setup, data)
     return as_arrays(setup), data
 
@@ -35,8 +36,17 @@ def is_examples(data: Any) -> bool:
 def arrays(data: Any) -> Split:
     """The parts of ``data`` that a training sees, ``train`` and ``validation``, as arrays of JAX.
 
-    A pair (x, y), or (x, y, weights), is cut in two by ``data.train_validation``.
+    A pair (x, y), or (x, y, weights), is cut in two by ``data.train_validation``. Raises TypeError for what is
+    streamed.
     """
+    for name, part in (("training", getattr(data, "train", None)), ("validation", getattr(data, "validation", None))):
+        if isinstance(part, Streamed):
+            raise TypeError(needed(f"{name} data", "examples in memory", part, "fit, which reads streams"))
+    return parts(data)
+
+
+def parts(data: Any) -> Split:
+    """``arrays``, or what is streamed as it is."""
     if is_examples(data):
         x, y, *weights = map(as_array, ("x", "y", "weights"), data)
         data = train_validation(x, y, SHARE, weights=weights[0] if weights else None)
@@ -46,7 +56,16 @@ def arrays(data: Any) -> Split:
     return Split(_examples("training", data.train), _examples("validation", data.validation))
 
 
+def shapes(data: Split) -> Split:
+    """``data`` as shapes and dtypes, what is streamed too."""
+    return jax.eval_shape(lambda split: split, known(data))
+
+
 def _examples(name: str, part: Any) -> Any:
+    if isinstance(part, Streamed):
+        for letter in "xy":
+            _check_numbers(f"{name} {letter}", getattr(part, letter).dtype)
+        return part
     if not isinstance(part, Padded) and not is_examples(part):
         raise TypeError(needed(f"{name} data", "a pair (x, y)", type(part).__name__))
     if isinstance(part, Padded):
@@ -61,8 +80,12 @@ def as_array(name: str, a: Any) -> Array:
     if isinstance(a, jax.Array):
         return a
     a = np.asarray(a)
-    if a.dtype.kind not in "fiub" and a.dtype.name not in SMALL:
-        hint = "np.unique(y, return_inverse=True)[1] for labels" if name.endswith("y") else "astype('float32')"
-        raise TypeError(needed(name, "numbers", f"{a.dtype}", hint))
+    _check_numbers(name, a.dtype)
     # cast on the host: on the device it would be a program of its own
     return jax.device_put(a.astype(jax.dtypes.canonicalize_dtype(a.dtype)))
+
+
+def _check_numbers(name: str, dtype: np.dtype) -> None:
+    if dtype.kind not in "fiub" and dtype.name not in SMALL:
+        hint = "np.unique(y, return_inverse=True)[1] for labels" if name.endswith("y") else "astype('float32')"
+        raise TypeError(needed(name, "numbers", f"{dtype}", hint))

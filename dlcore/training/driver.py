@@ -3,19 +3,20 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from dlcore.console.progress import bar
+from dlcore.data import Streamed
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array
+from dlcore.training import streaming
 from dlcore.training.checks import check_key, check_like, leaf_shapes
 from dlcore.training.devices import agreed, batch_mesh, everywhere, here, on
-from dlcore.training.door import is_examples, ready
-from dlcore.training.epochs import TrainState, advance_some, start
+from dlcore.training.door import is_examples, ready, shapes
+from dlcore.training.epochs import TrainState, advance_some, no_epochs, start
 from dlcore.training.interrupts import interruptible
 from dlcore.training.run import Run
 from dlcore.training.setup import Setup
@@ -32,6 +33,8 @@ _advance = jax.jit(advance_some, static_argnames="most")
 class Progress(NamedTuple):
     """What ``watch`` is told after every chunk: epochs done of ``epochs``, the rows of this chunk and the state.
 
+    A chunk of streamed examples may end midway in an epoch, and then has no rows.
+
     ``rows`` are those of all chunks; ``whole`` puts them together, which costs time as often as it is asked for.
     """
 
@@ -40,6 +43,12 @@ class Progress(NamedTuple):
     history: History
     state: TrainState
     rows: Sequence[History]
+
+    @property
+    def share(self) -> float:
+        """The epochs done, with the part of the one in hand."""
+        midway = self.state.midway
+        return self.epoch if midway is None else self.epoch + int(midway.step) / len(midway.losses)
 
     @property
     def whole(self) -> History:
@@ -60,11 +69,15 @@ def fit(
     """Train ``setup`` on ``data`` as ``train`` does, in chunks of epochs: another number never compiles anew.
 
     ``data`` is a split, or (x, y), of which a fifth is put aside for validation; the run's ``notes`` say so. Where
-    examples have weights, (x, y, weights) or ``data.Weighted``, loss and metrics are means by weight. ``watch`` is
-    called after every chunk, of a tenth of the epochs or of about a second, whatever is shorter. What lasts longer than
-    two seconds shows its ``progress`` on standard error, a bar or a few lines in a log file. Ctrl-C ends the training
-    after the chunk in hand, a second one at once, and what was learned is kept; early stopping and divergence end it
-    too. ``resume`` is the (state, history) of an earlier, shorter or interrupted, training; the
+    examples have weights, (x, y, weights) or ``data.Weighted``, loss and metrics are means by weight. Parts of
+    ``data.stream`` are read on the way, ahead of the training, in the order in which they would be drawn in memory: the
+    numbers are the same, on a CPU bit for bit, but for the last digit of the running loss. Ctrl-C ends the training in
+    the middle of an epoch then, from where ``resume`` goes on.
+
+    ``watch`` is called after every chunk, of a tenth of the epochs or of about a second, whatever is shorter. What
+    lasts longer than two seconds shows its ``progress`` on standard error, a bar or a few lines in a log file. Ctrl-C
+    ends the training after the chunk in hand, a second one at once, and what was learned is kept; early stopping and
+    divergence end it too. ``resume`` is the (state, history) of an earlier, shorter or interrupted, training; the
     history is None for a state before its first epoch, such as ``start_from`` gives. The history has one row for every
     epoch that was trained, the one that diverged too.
 
@@ -84,11 +97,13 @@ def fit(
     check_key(key)
     notes, given, mesh = _notes(data), setup, None if devices is None else batch_mesh(devices)
     setup, data = ready(setup, data)
+    streamed = isinstance(data.train, Streamed)
+    begin, chunks = (streaming.initial, streaming.chunks) if streamed else (_start, _chunks)
     state, rows = (None, []) if resume is None else _resumed(resume, setup, data, key)
     with interruptible() as asked, _shown(progress, setup.epochs) as show:
         try:
-            state = _start(setup, data, key) if state is None else state
-            for after, row in _chunks(setup, data, state, asked, mesh):
+            state = begin(setup, data, key) if state is None else state
+            for after, row in chunks(setup, data, state, asked, mesh):
                 rows.append(row)  # before the state: an interruption in between leaves a row too many, not too few
                 state = after
                 show(int(state.epoch), row)
@@ -96,8 +111,8 @@ def fit(
                     watch(Progress(int(state.epoch), setup.epochs, row, state, rows))
         except KeyboardInterrupt:  # the state of the last whole chunk is in hand: it is the result
             pass
-    state = _start(setup, data, key) if state is None else state
-    history = concatenate(rows or [_no_epochs(setup, data, state)])
+    state = begin(setup, data, key) if state is None else state
+    history = concatenate(rows or [no_epochs(setup, shapes(data), state)])
     history = jax.tree.map(lambda a: a[: int(state.epoch)], history)
     return Run(given, state.best.params, state.best.model_state, history, state, notes=notes)
 
@@ -152,7 +167,7 @@ def _resumed(resume, setup, data, key):
             needed("resume", "(state, history)", repr(resume) if isinstance(resume, str) else type(resume), hint)
         )
     state, history = resume
-    check_like("resume", jax.eval_shape(start, setup, data, key), leaf_shapes(state))
+    check_like("resume", streaming.state_like(setup, data, key, state.midway is not None), leaf_shapes(state))
     if not np.array_equal(_bits(state.key), _bits(key)):
         raise ValueError(needed("key", "the key that the training began with", "another", "key=state.key"))
     count = 0 if history is None else len(history.running_loss)
@@ -168,8 +183,3 @@ def _bits(key):
 def concatenate(rows: Sequence[History]) -> History:
     """One history from several in a row."""
     return jax.tree.map(lambda *parts: np.concatenate(parts), *rows)
-
-
-def _no_epochs(setup, data, state):
-    _, rows, _ = jax.eval_shape(partial(advance_some, most=1), setup, data, state, np.int32(0))
-    return jax.tree.map(lambda a: np.zeros((0,), a.dtype), rows)

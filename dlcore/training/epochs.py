@@ -4,30 +4,48 @@ All of it is one XLA program: jit, vmap and grad apply. Failures are data: a run
 finite goes back to the end of the epoch before, stays there and says when it happened.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from dlcore.data import Split, in_memory
+from dlcore.data import Split, Streamed, in_memory
 from dlcore.data.batches import whole
 from dlcore.numerics.formats import Array, PyTree
 from dlcore.training import learner as learning
 from dlcore.training import watch
 from dlcore.training.door import arrays
-from dlcore.training.learner import Learner
+from dlcore.training.learner import Learner, Steps
 from dlcore.training.run import Run
 from dlcore.training.setup import Setup
 from dlcore.training.watch import Best, History, Watched
 
 
+class Midway(NamedTuple):
+    """An epoch in hand, of streamed examples: what learns, the steps done, their losses [steps of an epoch].
+
+    ``norms`` are those of the last step that moved anything, where updates are accumulated, else nothing.
+    """
+
+    learner: Learner
+    step: Array
+    losses: Array
+    norms: Any
+
+
 class TrainState(NamedTuple):
-    """What the next epoch needs: the key of all randomness, the number of epochs done, what learns and what watches."""
+    """What the next epoch needs: the key of all randomness, the number of epochs done, what learns and what watches.
+
+    All is as it was at the end of an epoch; ``midway`` is the next one, where that was begun.
+    """
 
     key: Array
     epoch: Array
     learner: Learner
     watched: Watched
+    midway: Midway | None = None
 
     @property
     def params(self) -> PyTree:
@@ -72,7 +90,8 @@ class TrainState(NamedTuple):
 
 def start(setup: Setup, data: Any, key: Array) -> TrainState:
     """The state before the first epoch: parameters of the dtype of the inputs, initialized from ``key``."""
-    x = jnp.asarray(data.train.x)
+    train = data.train
+    x = train.shapes.x if isinstance(train, Streamed) else jnp.asarray(train.x)
     return started(setup, key, learning.beginner(setup, key, x))
 
 
@@ -84,9 +103,10 @@ def started(setup: Setup, key: Array, learner: Learner) -> TrainState:
 def advance(setup: Setup, data: Any, state: TrainState, epochs: int) -> tuple[TrainState, History]:
     """``epochs`` more epochs: (state, history). ``data.train`` and ``data.validation`` are x [n, ...] and y [n, ...].
 
-    Every training example is used once an epoch, in mini-batches of a new order.
+    Every training example is used once an epoch, in mini-batches of a new order. An epoch that a stream has begun
+    begins again.
     """
-    data = whole(arrays(data))
+    data, state = whole(arrays(data)), state._replace(midway=None)
     seen = watch.looked_at(setup, data, state.key)
 
     def one(state, _):
@@ -106,7 +126,7 @@ def advance_some(
 
     The rows are [most] each; those behind the epochs done mean nothing. One program for every number of epochs.
     """
-    data = whole(data)
+    data, state = whole(data), state._replace(midway=None)
     seen = watch.looked_at(setup, data, state.key)
     _, row = jax.eval_shape(epoch, setup, data, seen, state)
     rows = jax.tree.map(lambda a: jnp.zeros((most, *a.shape), a.dtype), row)
@@ -126,13 +146,28 @@ def advance_some(
 def epoch(setup: Setup, data: Split, seen: Split, state: TrainState) -> tuple[TrainState, History]:
     """One epoch on ``data.train``, then a look at ``seen``: (state, row of the history)."""
     size = data.train.x.shape[0] if setup.batch_size is None else setup.batch_size
-    order = jax.random.fold_in(jax.random.fold_in(state.key, learning.ORDER), state.epoch)
-    batches = in_memory(data.train, order, size)
+    batches = in_memory(data.train, order_key(state.key, state.epoch), size)
     learner, steps = learning.epoch(setup, state.learner, batches, state.key, state.epoch)
-    row, candidate, sound = watch.look(setup, seen, learner, steps, state.epoch)
+    return ended(setup, state, learner, steps, watch.look(setup, seen, learner, state.epoch))
+
+
+def ended(setup: Setup, state: TrainState, learner: Learner, steps: Steps, found: Any) -> tuple[TrainState, History]:
+    """(state, row of the history) after an epoch from ``state`` to ``learner``, of which that was ``found``."""
+    row, candidate, sound = watch.told(setup, learner, steps, found, state.epoch)
     watched = watch.noted(setup, state.watched, candidate, steps.finite, sound)
     after = TrainState(state.key, state.epoch + 1, watch.where(sound, learner, state.learner), watched)
     return whole((after, row))
+
+
+def order_key(key: Array, number: Any) -> Array:
+    """What the order of the examples in epoch ``number`` is drawn from."""
+    return jax.random.fold_in(jax.random.fold_in(key, learning.ORDER), number)
+
+
+def no_epochs(setup: Setup, data: Any, state: TrainState) -> History:
+    """The history of no epoch, of the dtypes that ``data``, arrays or their shapes, will give."""
+    _, rows, _ = jax.eval_shape(partial(advance_some, most=1), setup, data, state, np.int32(0))
+    return jax.tree.map(lambda a: np.zeros((0,), a.dtype), rows)
 
 
 def train(setup: Setup, data: Any, key: Array) -> Run:

@@ -23,8 +23,7 @@ def evaluate(
     """(mean loss, each metric by name) of ``examples`` in evaluation mode, ``setup.watch.chunk`` at once."""
     x, y = (as_array(name, a) for name, a in zip("xy", examples[:2], strict=True))
     n, weights = x.shape[0], _weights(examples)
-    count = -(-n // setup.watch.chunk)
-    size = -(-n // count)
+    count, size = chunks_of(setup, n)
 
     def counted_from(first):
         # the last chunk may begin within the one before: what was counted there does not count again
@@ -32,10 +31,11 @@ def evaluate(
         xs, ys, ws = jax.tree.map(lambda a: jax.lax.dynamic_slice_in_dim(a, start, size), (x, y, weights))
         new = start + jnp.arange(size, dtype=jnp.int32) >= first
         ws = new if ws is None else jnp.where(new, ws, jnp.zeros((), ws.dtype))
-        return _counted(setup, params, model_state, xs, ys, ws)
+        return counted_in(setup, params, model_state, Examples(xs, ys), ws)
 
     if count == 1:
-        parts = jax.tree.map(lambda a: a[None], _counted(setup, params, model_state, x, y, weights))
+        part = counted_in(setup, params, model_state, Examples(x, y), weights)
+        parts = jax.tree.map(lambda a: a[None], part)
     else:
         parts = jax.lax.map(counted_from, jnp.arange(count, dtype=jnp.int32) * size)
     return measured(setup, parts, y, n if weights is None else jnp.sum(weights))
@@ -51,7 +51,15 @@ def _weights(examples):
     return real if weights is None else jnp.where(real, weights, jnp.zeros((), weights.dtype))
 
 
-def _counted(setup, params, model_state, *examples):
-    """What is ``counted`` of x, y and weights, each device its share."""
-    x, y, weights = spread(whole(examples))
+def chunks_of(setup: Setup, n: int) -> tuple[int, int]:
+    """In how many chunks n examples are evaluated, and of which size; the last begins within the one before."""
+    count = -(-n // setup.watch.chunk)
+    return count, -(-n // count)
+
+
+def counted_in(
+    setup: Setup, params: PyTree, model_state: PyTree, examples: Examples, weights: Array | None
+) -> tuple[PyTree, dict[str, PyTree]]:
+    """What is ``counted`` of the examples of a chunk, by weight, each device its share."""
+    (x, y), weights = spread(whole((examples, weights)))
     return counted(setup, predict(setup, params, model_state, x), y, weights)

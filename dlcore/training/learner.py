@@ -78,9 +78,7 @@ def in_time(setup: Setup, steps_per_epoch: int) -> Setup:
 def epoch(setup: Setup, learner: Learner, batches: Batches, key: Array, number: Array) -> tuple[Learner, Steps]:
     """Every batch once. ``number`` is that of the epoch, from 0; with it ``key`` gives every step its own."""
     count = batches.count
-    setup = in_time(setup, count)
-    # An update that accumulates is 0 in most steps: then the norms of the last real one are wanted, hence all.
-    every = any(isinstance(node, MultiSteps) for node in _nodes(setup.optimizer))
+    setup, every = in_time(setup, count), accumulates(setup)
 
     def step_at(learner, numbered, tell):
         i, place = numbered
@@ -95,9 +93,23 @@ def epoch(setup: Setup, learner: Learner, batches: Batches, key: Array, number: 
     learner, end = step_at(learner, (i[-1], batches.last), tell=True)
     losses, sizes = (jnp.concatenate([*(part[j] for part in told), end[j][None]]) for j in (0, 1))
     norms = _last_real([part[2] for part in told], end[2]) if every else end[2]
+    return learner, steps_of(setup, learner, losses, sizes, norms, number)
+
+
+def accumulates(setup: Setup) -> bool:
+    """Whether updates are 0 in most steps: then the norms of the last real one are wanted, hence all."""
+    return any(isinstance(node, MultiSteps) for node in _nodes(setup.optimizer))
+
+
+def steps_of(setup: Setup, learner: Learner, losses: Array, sizes: Array, norms: Norms, number: Array) -> Steps:
+    """What the steps of epoch ``number`` tell, of the loss [count] and the number of examples [count] of each.
+
+    ``setup`` is ``in_time`` and ``learner`` as the last step left it.
+    """
+    count = losses.shape[0]
     rule = at(setup.optimizer, (number * count + count - 1).astype(float))
     rate = jnp.asarray(learning_rate_of(rule, learner.optimizer_state), losses.dtype)
-    return learner, Steps(jnp.isfinite(losses), jnp.sum(losses * sizes) / jnp.sum(sizes), rate, norms)
+    return Steps(jnp.isfinite(losses), jnp.sum(losses * sizes) / jnp.sum(sizes), rate, norms)
 
 
 def step(

@@ -65,6 +65,9 @@ class History(NamedTuple):
     update_ratio: Array
 
 
+Found = dict[str, tuple[Array, dict[str, Array]]]  # the mean loss and the metrics of a part by its name
+
+
 def fresh(setup: Setup, learner: Learner) -> Watched:
     """Nothing seen yet: the first parameters are the best, of an infinite loss."""
     worst = jnp.array(jnp.inf, at_least_f32(precision_of(learner.params)))
@@ -76,35 +79,52 @@ def fresh(setup: Setup, learner: Learner) -> Watched:
 
 def looked_at(setup: Setup, data: Split, key: Array) -> Split:
     """The examples that are evaluated: all for validation and, of those for training, what ``setup.watch`` says."""
-    n, some = data.train.x.shape[0], setup.watch.training
-    if not isinstance(some, int) or some >= n:
+    train = data.train
+    real = (train.n,) if isinstance(train, Padded) else ()
+    chosen = sample(setup, key, train.x.shape[0], *real)
+    if chosen is None:
         return data
-    key, train = jax.random.fold_in(key, WATCHED), data.train
-    if not isinstance(train, Padded):
-        return Split(taken(train, jax.random.permutation(key, n)[:some]), data.validation)
-    chosen = permutation_of_first(key, n, train.n)[:some]
+    if not real:
+        return Split(taken(train, chosen), data.validation)
     seen = jax.tree.map(lambda a: a[chosen], train._replace(n=None))
-    return Split(seen._replace(n=jnp.minimum(some, train.n)), data.validation)
+    return Split(seen._replace(n=jnp.minimum(chosen.shape[0], train.n)), data.validation)
 
 
-def look(setup: Setup, seen: Split, learner: Learner, steps: Steps, number: Array) -> tuple[History, Best, Array]:
-    """After epoch ``number``, from 0: (row of the history, a candidate for the best, whether all was finite).
+def sample(setup: Setup, key: Array, n: int, *count: Array) -> Array | None:
+    """Which of n training examples, of which the first ``count`` count, are evaluated; None for all of them."""
+    some = setup.watch.training
+    if not isinstance(some, int) or some >= n:
+        return None
+    key = jax.random.fold_in(key, WATCHED)
+    return (permutation_of_first(key, n, *count) if count else jax.random.permutation(key, n))[:some]
+
+
+def parts_of(setup: Setup, seen: Split) -> dict[str, Any]:
+    """The parts that are evaluated, by the names of the history."""
+    training = {} if setup.watch.training is None else {"train": seen.train}
+    return {"validation": seen.validation} | training
+
+
+def look(setup: Setup, seen: Split, learner: Learner, number: Array) -> Found:
+    """After epoch ``number``, from 0: (mean loss, metrics) of each part; NaN where this epoch is not looked at."""
+    params, parts = averaged(setup, learner), parts_of(setup, seen)
+
+    def judge():
+        return {name: evaluate(setup, params, learner.model_state, examples) for name, examples in parts.items()}
+
+    due = is_due(setup, number)
+    return judge() if due is True else jax.lax.cond(due, judge, lambda: _nothing(judge))
+
+
+def told(setup: Setup, learner: Learner, steps: Steps, found: Found, number: Array) -> tuple[History, Best, Array]:
+    """Of an epoch and what was ``found`` after it: (row of the history, candidate for the best, was all finite?).
 
     The validation loss of a candidate that was not looked at is NaN.
     """
-    params, model_state = averaged(setup, learner), learner.model_state
-    parts = {"validation": seen.validation}
-    if setup.watch.training is not None:
-        parts["train"] = seen.train
-
-    def judge():
-        return {name: evaluate(setup, params, model_state, examples) for name, examples in parts.items()}
-
-    due = _due(setup, number)
-    found = judge() if due is None else jax.lax.cond(due, judge, lambda: _nothing(judge))
+    params, due = averaged(setup, learner), is_due(setup, number)
     sound = jnp.all(steps.finite)
     for loss, _ in found.values():
-        sound &= jnp.isfinite(loss) if due is None else jnp.isfinite(loss) | ~due
+        sound &= jnp.isfinite(loss) if due is True else jnp.isfinite(loss) | ~due
     loss, metrics = found["validation"]
     train_loss, train_metrics = found.get("train", (jnp.full_like(loss, jnp.nan), {}))
     norms = steps.norms
@@ -121,13 +141,13 @@ def look(setup: Setup, seen: Split, learner: Learner, steps: Steps, number: Arra
     )
     by = criterion_of(setup.watch.by)
     cost = None if by.name is None else by.cost(by.values(loss, metrics))
-    return row, Best(params, model_state, loss, number, cost), sound
+    return row, Best(params, learner.model_state, loss, number, cost), sound
 
 
-def _due(setup, number):
-    """Whether to evaluate after the epoch; None where it is after every one."""
+def is_due(setup: Setup, number: Any) -> Any:
+    """Whether to evaluate after epoch ``number``, from 0."""
     if setup.watch.every == 1:
-        return None
+        return True
     return ((number + 1) % setup.watch.every == 0) | (number + 1 == setup.epochs)
 
 
