@@ -82,7 +82,7 @@ def _doctor() -> str:
 
     from dlcore.cli.cache import folder_of_cache
     from dlcore.console.numbers import memory
-    from dlcore.report.summary import two_columns
+    from dlcore.report.terminal import two_columns
     from dlcore.runs import environment
 
     found = environment()

@@ -84,7 +84,7 @@ def _write(frame: Any, kind: str, file: Any) -> None:
 
 def _evaluate(run: Path, file: Path, weights: str | None) -> str:
     from dlcore.deployment import load_model
-    from dlcore.report.summary import two_columns
+    from dlcore.report.terminal import two_columns
 
     found = load_model(run).evaluate(file, weights=weights)
     rows = [("examples", short(found.n)), ("loss", short(found.loss))]

@@ -4,8 +4,8 @@ from dlcore.console.progress import bar
 from dlcore.report.comparison import compare, draw_comparison
 from dlcore.report.ending import finish
 from dlcore.report.html import UndrawnError, build
-from dlcore.report.summary import summary
 from dlcore.report.tensorboard import write_events
+from dlcore.report.terminal import summary
 from dlcore.runs import RunFolder, environment, read
 
 __all__ = [
