@@ -142,6 +142,39 @@ def confusion(found: Sequence[Judged]) -> tuple[np.ndarray, list[str]]:
     return counts, kinds
 
 
+class Tally(NamedTuple):
+    """Of a fault, or of a healthy setup: how many of n trainings were right."""
+
+    name: str
+    right: int
+    n: int
+    healthy: bool
+
+
+def tallies(found: Sequence[Judged]) -> list[Tally]:
+    """One for each planted fault, then for each healthy setup."""
+    named: dict[str, list[Judged]] = {}
+    for one in found:
+        named.setdefault(one.fault.name, []).append(one)
+    each = [Tally(name, sum(o.right for o in some), len(some), not some[0].fault.kinds) for name, some in named.items()]
+    return sorted(each, key=lambda tally: tally.healthy)
+
+
+def figure_of(each: Sequence[Tally]) -> Any:
+    """The share of right first verdicts with its interval, a row for each."""
+    figure, (ax,) = figures.canvas(height=0.17 * len(each) + 0.8, width=6.4)
+    for i, one in enumerate(each):
+        share, (low, high) = one.right / one.n, binomtest(one.right, one.n).proportion_ci(method="wilson")
+        color = "#009e73" if one.healthy else "#0072b2"
+        ax.errorbar(share, i, xerr=[[share - low], [high - share]], fmt="o", markersize=3.5, color=color, capsize=2)
+    ax.set_yticks(range(len(each)), [one.name for one in each], fontsize=7.5)
+    ax.set_ylim(len(each) - 0.4, -0.6)
+    ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    ax.grid(axis="x", color="#e3e6ea", linewidth=0.8)
+    figures.name_axes(ax, "first verdict right (green: healthy, not accused)", "")
+    return figure
+
+
 def everything(given: Any) -> list[Judged]:
     """All trainings that are asked for, two programs at a time, since it is the compiler that takes the time."""
     chosen = (*DATA, HEALTHY[0]) if given.quick else tuple(fault for part in given.part for fault in PARTS[part])
@@ -176,7 +209,7 @@ def main():
     print(f"\nset aside, by fault:\n{by_fault(aside)}\n\nset aside, by verdict:\n{by_rule(aside)}")
     if given.out:
         counts, kinds = confusion(aside)
-        save(given.out, "verdicts", figures.confusion(counts, kinds), counts=counts, kinds=np.array(kinds))
+        save(given.out, "verdicts", figure_of(tallies(aside)), counts=counts, kinds=np.array(kinds))
 
 
 if __name__ == "__main__":
