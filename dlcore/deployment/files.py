@@ -18,7 +18,7 @@ from dlcore.tree import from_config, to_config
 from dlcore.tree.names import leaf_names
 
 FORMAT = 1
-_PARAMETERS, _PREPROCESSING = "parameters.safetensors", "preprocessing.json"
+PARAMETERS, _PREPROCESSING = "parameters.safetensors", "preprocessing.json"
 
 
 def save_model(folder: Path, model: TrainedModel) -> None:
@@ -42,7 +42,7 @@ def save_model(folder: Path, model: TrainedModel) -> None:
     }
     path = pathlib.Path(folder)
     path.mkdir(parents=True, exist_ok=True)
-    replace_file(path / _PARAMETERS, lambda file: file.write(_bytes(arrays)))
+    replace_file(path / PARAMETERS, lambda file: file.write(_bytes(arrays)))
     if isinstance(by, Preprocessing):
         text = by.to_json().encode()
         replace_file(path / _PREPROCESSING, lambda file: file.write(text))
@@ -78,7 +78,7 @@ def load_model(folder: Path, trusted: tuple[str, ...] = ()) -> TrainedModel:
     if about["inputs"] == _PREPROCESSING:
         with explained(path / _PREPROCESSING) as file:
             inputs = Preprocessing.from_json(file.read_text(encoding="utf-8"))
-    learned = _parameters(path / _PARAMETERS, setup, members, shape, scales)
+    learned = _parameters(path / PARAMETERS, setup, members, shape, scales)
     return TrainedModel(Trained(setup, *learned), members, inputs, target, shape, usual)
 
 

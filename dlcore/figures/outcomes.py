@@ -85,7 +85,7 @@ def _gallery(x: Any, image_shape: Sequence[int], columns: int) -> tuple[Any, lis
     axes = figure.subplots(rows, columns, squeeze=False)
     for ax in axes.flat:
         ax.axis("off")
-    for ax, image in zip(axes.flat, _images(x, image_shape), strict=False):
+    for ax, image in zip(axes.flat, images_of(x, image_shape), strict=False):
         ax.imshow(image, cmap="gray_r", interpolation="nearest")
     return figure, list(axes.flat)
 
@@ -161,7 +161,8 @@ def _histogram(ax: Any, one: Any) -> None:
         ax.set_xticks([one.low, one.high], [short(one.low, 3), short(one.high, 3)])
 
 
-def _images(x: Any, image_shape: Sequence[int]) -> np.ndarray:
+def images_of(x: Any, image_shape: Sequence[int]) -> np.ndarray:
+    """Images x [n, ...] from 0 to 1: [n, h, w], or [n, h, w, 3] in color."""
     h, w, channels = (*image_shape, 1)[:3]
     images = np.asarray(x, float).reshape(len(x), h, w, channels)
     low, high = images.min(), images.max()

@@ -22,6 +22,7 @@ from dlcore.recipe.setups import judged_by, setup_from, weighted, with_values
 from dlcore.recipe.steps import budget, look, test
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Source, Task, prepare
+from dlcore.report import LiveEvents
 from dlcore.runs import RunFolder, SetupRecord, one_line
 from dlcore.training import Progress, Run, Setup, arrays, check_setup, checkpoints, fit, predict
 from dlcore.training.learner import beginner
@@ -161,9 +162,12 @@ def _fit(setup: Setup, task: Task, folder: Path, devices: str | None) -> Run:
             _save(Run(setup, state.best.params, state.best.model_state, now.whole, state), folder)
             cost = time.monotonic() - begun
             spent += cost
-        progress.update(now.epoch, _note(now))
+        events.add(now.history, now.epoch)
+        progress.update(now.epoch, now.note)
 
-    with bar("Train", setup.epochs, "epoch") as progress:
+    with bar("Train", setup.epochs, "epoch") as progress, LiveEvents(folder.parent) as events:
+        if there and there[1] is not None:
+            events.add(there[1], int(there[0].epoch))
         run = fit(setup, task.split, task.key, watch=watch, progress=False, resume=there, devices=devices)
     if run.ending == "interrupted":
         _save(run, folder)
@@ -192,8 +196,3 @@ def _last(setup: Setup, task: Task, folder: Path) -> Any:
         except ValueError as error:
             warnings.warn(f"{one_line(error)}; the one before it is used", stacklevel=2)
     return None
-
-
-def _note(now: Progress) -> str:
-    loss = float(np.asarray(now.history.validation_loss)[-1])
-    return f"validation loss {loss:.4g}"

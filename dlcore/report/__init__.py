@@ -4,11 +4,12 @@ from dlcore.console.progress import bar
 from dlcore.report.comparison import compare, draw_comparison
 from dlcore.report.ending import finish
 from dlcore.report.html import UndrawnError, build
-from dlcore.report.tensorboard import write_events
+from dlcore.report.tensorboard import LiveEvents, write_events
 from dlcore.report.terminal import summary
 from dlcore.runs import RunFolder, environment, read
 
 __all__ = [
+    "LiveEvents",
     "RunFolder",
     "UndrawnError",
     "bar",

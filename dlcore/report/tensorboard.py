@@ -2,12 +2,15 @@
 
 import os
 import pathlib
+import re
 import shutil
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from dlcore.runs import SweepRecord, read
+from dlcore.deployment.files import PARAMETERS
+from dlcore.figures.outcomes import images_of
+from dlcore.runs import Records, SweepRecord, read
 from dlcore.training import History
 
 _TAGS = {
@@ -22,30 +25,69 @@ _TAGS = {
 _PARTS = {"train_metrics": "training", "validation_metrics": "validation"}
 
 
-def write_events(folder: str | os.PathLike[str]) -> pathlib.Path:
-    """Write the history's scalars and the sweeps' hyperparameters to ``events`` in a run folder; the path of it.
+EVENTS = "events"  # their folder in that of a run
 
-    Earlier events are replaced. ``tensorboard --logdir`` shows one run for the training and one per configuration,
-    whose ``validation_loss``, or what decides, is the mean over the seeds, left out where a seed diverged.
+
+class LiveEvents:
+    """The scalars of a training for TensorBoard, in the folder of its run, chunk by chunk while it goes on."""
+
+    def __init__(self, folder: str | os.PathLike[str]):
+        from tensorboardX import SummaryWriter
+
+        target = pathlib.Path(folder, EVENTS)
+        shutil.rmtree(target, ignore_errors=True)
+        self._writer = SummaryWriter(str(target / "training"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.close()
+
+    def add(self, rows: History, epoch: int) -> None:
+        """The ``rows`` of a chunk, of which the last is that of ``epoch``."""
+        for tag, values in _curves(rows).items():
+            for i, value in enumerate(np.asarray(values, float), epoch - len(values) + 1):
+                self._writer.add_scalar(tag, float(value), i)
+        self._writer.flush()
+
+
+def write_events(folder: str | os.PathLike[str]) -> pathlib.Path:
+    """Write what TensorBoard shows of a run to ``events`` in its folder; the path of it.
+
+    Earlier events are replaced. ``tensorboard --logdir`` shows one run for the training, with histograms of its
+    parameters and the wrong predictions where they are images, and one per configuration of a sweep, whose
+    ``validation_loss``, or what decides, is the mean over the seeds, left out where a seed diverged.
     """
     records = read(folder)
-    target = records.folder / "events"
+    target = records.folder / EVENTS
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
     if records.training:
-        _write_history(records.training.history, target / "training")
+        with LiveEvents(records.folder) as events:
+            events.add(records.training.history, records.training.epochs)
+        _write_outcome(records, target / "training")
     for sweep in records.sweeps:
         _write_sweep(sweep, target / f"sweep_{sweep.name}")
     return target
 
 
-def _write_history(history: History, target: pathlib.Path) -> None:
+def _write_outcome(records: Records, target: pathlib.Path) -> None:
+    """Histograms of the parameters, and images of the wrong predictions."""
+    from safetensors.numpy import load_file
     from tensorboardX import SummaryWriter
 
-    with SummaryWriter(str(target), write_to_disk=True) as writer:
-        for tag, values in _curves(history).items():
-            for epoch, value in enumerate(np.asarray(values, float), 1):
-                writer.add_scalar(tag, float(value), epoch)
+    parameters, data = records.folder / "model" / PARAMETERS, records.data
+    mistakes, epoch = records.test and records.test.mistakes, records.training and records.training.best_epoch
+    with SummaryWriter(str(target), filename_suffix=".outcome") as writer:
+        for name, values in (load_file(parameters) if parameters.is_file() else {}).items():
+            place = re.sub(r"[\[\].]+", "/", name)  # brackets are none of its letters
+            writer.add_histogram(place, values.ravel().astype(np.float64), epoch)
+        if mistakes and mistakes.x is not None and data and data.image_shape:
+            named = zip(data.named(mistakes.y), data.named(mistakes.prediction), strict=True)
+            for i, (image, (is_, said)) in enumerate(zip(images_of(mistakes.x, data.image_shape), named, strict=True)):
+                layout = "HWC" if image.ndim == 3 else "HW"
+                writer.add_image(f"wrong/{i:02d}_{said}_is_{is_}", image.astype(np.float32), dataformats=layout)
 
 
 def _curves(history: History) -> dict[str, Any]:

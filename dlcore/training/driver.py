@@ -51,6 +51,15 @@ class Progress(NamedTuple):
         return self.epoch if midway is None else self.epoch + int(midway.step) / len(midway.losses)
 
     @property
+    def note(self) -> str:
+        """The last loss and rate that are numbers: not every epoch is looked at, and the last may have diverged."""
+        if part := self.share - self.epoch:
+            return f"{part:.0%} of epoch {self.epoch + 1}"
+        named = {"validation loss": self.history.validation_loss, "learning rate": self.history.learning_rate}
+        sound = {name: values[np.isfinite(values)] for name, values in named.items()}
+        return ", ".join(f"{name} {values[-1]:.4g}" for name, values in sound.items() if len(values))
+
+    @property
     def whole(self) -> History:
         """The history from the first epoch on."""
         return concatenate(self.rows)
@@ -106,9 +115,10 @@ def fit(
             for after, row in chunks(setup, data, state, asked, mesh):
                 rows.append(row)  # before the state: an interruption in between leaves a row too many, not too few
                 state = after
-                show(int(state.epoch), row)
+                now = Progress(int(state.epoch), setup.epochs, row, state, rows)
+                show(now)
                 if watch:
-                    watch(Progress(int(state.epoch), setup.epochs, row, state, rows))
+                    watch(now)
         except KeyboardInterrupt:  # the state of the last whole chunk is in hand: it is the result
             pass
     state = begin(setup, data, key) if state is None else state
@@ -118,20 +128,13 @@ def fit(
 
 
 @contextlib.contextmanager
-def _shown(progress: bool, epochs: int) -> Iterator[Callable[[int, History], None]]:
-    """What shows how many of the ``epochs`` are done, with the last row: of several processes the first speaks."""
+def _shown(progress: bool, epochs: int) -> Iterator[Callable[[Progress], None]]:
+    """What shows how many of the ``epochs`` are done: of several processes the first speaks."""
     if not progress or jax.process_index():
         yield lambda *_: None
         return
     with bar("Train", epochs, "epoch", after=_PATIENCE) as shown:
-        yield lambda epoch, row: shown.update(epoch, _note(row))
-
-
-def _note(row: History) -> str:
-    """The last loss and rate that are numbers: not every epoch is looked at, and the last may have diverged."""
-    named = {"validation loss": row.validation_loss, "learning rate": row.learning_rate}
-    sound = {name: values[np.isfinite(values)] for name, values in named.items()}
-    return ", ".join(f"{name} {values[-1]:.4g}" for name, values in sound.items() if len(values))
+        yield lambda now: shown.update(now.epoch, now.note)
 
 
 def _chunks(setup, data, state, asked, mesh):

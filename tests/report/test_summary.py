@@ -6,9 +6,11 @@ import struct
 import subprocess
 import sys
 
+import jax
 import numpy as np
+from safetensors.numpy import save_file
 
-from dlcore.report import read, summary, write_events
+from dlcore.report import LiveEvents, read, summary, write_events
 from dlcore.report.cards import cards
 from tests.report.records import DECAY, RATE, cook
 
@@ -60,19 +62,38 @@ class TestTensorBoard:
         path = cook(tmp_path / "digits")
         assert write_events(path) == path / "events"
         write_events(path)  # replaces, does not add
-        (file,) = (path / "events" / "training").iterdir()
         found = {}
-        for event in events(file):
-            for value in event.summary.value:
-                found.setdefault(value.tag, {})[event.step] = value.simple_value
+        for file in (path / "events" / "training").iterdir():
+            for event in events(file):
+                for value in event.summary.value:
+                    found.setdefault(value.tag, {})[event.step] = value.simple_value
         history = read(path).training.history
         assert {"loss/training", "loss/validation", "accuracy/training", "steps/learning_rate"} <= set(found)
         np.testing.assert_allclose([found["loss/training"][e] for e in range(1, 13)], history.train_loss, rtol=1e-6)
+        assert {"wrong/00_two_is_zero", "wrong/01_zero_is_one"} <= set(found)
         runs = sorted(os.listdir(path / "events" / "sweep_coarse"))
         assert runs == [f"{i:04d}" for i in range(8)]
         raw = b"".join(p.read_bytes() for p in (path / "events" / "sweep_coarse" / "0002").rglob("events*"))
         assert RATE.encode() in raw
         assert DECAY.encode() in raw
+
+    def test_live_and_with_histograms(self, tmp_path):
+        path = cook(tmp_path / "digits", "training")
+        history = read(path).training.history
+        with LiveEvents(path) as live:
+            live.add(jax.tree.map(lambda a: a[:5], history), 5)
+            (file,) = (path / "events" / "training").iterdir()
+            so_far = [e.step for e in events(file) for v in e.summary.value if v.tag == "loss/training"]
+            assert so_far == [1, 2, 3, 4, 5]  # there while it goes on
+            live.add(jax.tree.map(lambda a: a[5:], history), 12)
+        (path / "model").mkdir()
+        save_file({"params[0].kernel": np.ones((2, 3))}, path / "model" / "parameters.safetensors")
+        write_events(path)
+        files = (path / "events" / "training").iterdir()
+        values = [v for file in files for e in events(file) for v in e.summary.value]
+        assert sum(v.tag == "loss/training" for v in values) == 12
+        (kernel,) = [v for v in values if v.tag == "params/0/kernel"]
+        assert (kernel.histo.num, kernel.histo.sum) == (6, 6)
 
     def test_a_diverged_configuration_has_no_loss(self, tmp_path):
         path = cook(tmp_path / "digits", "coarse")
