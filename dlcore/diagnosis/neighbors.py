@@ -4,9 +4,10 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from dlcore.diagnosis.verdicts import GOOD, WARNING, Evidence, Verdict, VerdictRule, following
+from dlcore.diagnosis.verdicts import BAD, GOOD, WARNING, Evidence, Verdict, VerdictRule, following
 from dlcore.tuning.changes import (
     AS_IT_IS,
+    BASELINES,
     HALF,
     LARGER_RATE,
     NO_DROPOUT,
@@ -52,6 +53,21 @@ def _said(changes: Changes, name: str, how: str) -> str:
     return f"{name}: {study.by} {after:.4g}, {AS_IT_IS} {before:.4g}: {how} by {abs(mean):.3g} ± {error:.2g}"
 
 
+def _nothing_learned(changes: Changes) -> Evidence | None:
+    """A baseline that is not worse."""
+    tried = [name for name in BASELINES if _known(changes, name)]
+    as_good = [name for name in tried if not _counts(changes, name, -1)]
+    return tuple(_told(changes, name) for name in as_good) or None
+
+
+def _known(changes: Changes, name: str) -> bool:
+    return changes.study.score.shape[1] > 1 and bool(np.isfinite(changes.gain(name)[0]))
+
+
+def _told(changes: Changes, name: str) -> str:
+    return _said(changes, name, "better" if changes.gain(name)[0] > 0 else "worse")
+
+
 def _smaller_rate(changes: Changes) -> Evidence | None:
     return _gains(changes, [SMALLER_RATE])
 
@@ -69,20 +85,27 @@ def _half_is_worse(changes: Changes) -> Evidence | None:
 
 
 def _half_will_do(changes: Changes) -> Evidence | None:
-    known = HALF in changes.names and changes.study.score.shape[1] > 1 and np.isfinite(changes.gain(HALF)[0])
-    mean = changes.gain(HALF)[0]
-    how = "better" if mean > 0 else "worse"
-    return (_said(changes, HALF, how),) if known and not _counts(changes, HALF, -1) else None
+    return (_told(changes, HALF),) if _known(changes, HALF) and not _counts(changes, HALF, -1) else None
 
 
 def _none_is_better(changes: Changes) -> Evidence | None:
-    tried = [name for name in changes.names if name not in (AS_IT_IS, HALF)]
+    tried = [name for name in changes.names if name not in (AS_IT_IS, HALF, *BASELINES)]
     if not tried or changes.study.score.shape[1] < 2 or any(_counts(changes, name, 1) for name in tried):
         return None
     return (f"tried: {', '.join(tried)}",)
 
 
 CHANGE_RULES = (
+    VerdictRule(
+        "nothing learned from the inputs",
+        BAD,
+        _nothing_learned,
+        "shuffled labels, or no inputs at all, do as well on examples that were not trained on",
+        (
+            "look at a few examples with their labels: do they belong together?",
+            "other features, or more examples: perhaps the inputs say nothing about the target",
+        ),
+    ),
     VerdictRule(
         "learning rate too high",
         WARNING,

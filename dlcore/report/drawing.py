@@ -19,6 +19,7 @@ from dlcore.runs import (
     TimingRecord,
     TrainingRecord,
 )
+from dlcore.tuning.changes import BASELINES
 
 
 class Drawing(NamedTuple):
@@ -113,7 +114,9 @@ def _time(record: TimingRecord) -> Iterator[Drawing]:
 
 
 def _changes(record: ChangesRecord) -> Iterator[Drawing]:
-    draw = partial(figures.change_gains, record.names[1:], record.gain[1:], record.gain_error[1:], str(record.by))
+    tried = [i for i, name in enumerate(record.names) if i and name not in BASELINES]  # what must be worse is so by far
+    names, gain, error = ([values[i] for i in tried] for values in (record.names, record.gain, record.gain_error))
+    draw = partial(figures.change_gains, names, gain, error, str(record.by))
     caption = "What each change gained, seed by seed: right of the line it does better. Gray: chance alone could be it."
     yield Drawing("changes", "changes", caption, draw)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from dlcore.data import padded
+from dlcore.data import Split, padded
 from dlcore.layers import Dropout
 from dlcore.numerics.errors import check_count
 from dlcore.numerics.formats import Array
@@ -26,6 +26,7 @@ FACTOR = 3.0  # by which a learning rate is made smaller and larger
 AS_IT_IS, HALF = "as it is", "half of the examples"
 SMALLER_RATE, LARGER_RATE = f"learning rate / {FACTOR:g}", f"learning rate x {FACTOR:g}"
 NO_PENALTY, NO_DROPOUT = "no penalty", "no dropout"
+SHUFFLED, BLIND = BASELINES = ("shuffled labels", "inputs of zeros")  # what has to be worse
 _RATE = re.compile(r"(optimizer(?:\..+)?\.learning_rate)(?![^.\[])")
 _STRENGTHS = re.compile(r"penalty(\[\d+\])?\.(.+\.)?(strength|l1|l2)")
 
@@ -53,28 +54,34 @@ def one_change_at_a_time(
     """Train ``setup`` as it is and after each single change, with the same ``seeds``, as rows of one program.
 
     The changes: learning rates three times smaller and larger, no penalty and no dropout where there are any, and half
-    of the training examples, classes in proportion, for as many steps. Each run is judged as in a sweep. Seed s has the
-    key ``jax.random.fold_in(key, s)``. The data stand in memory twice. Raises what ``fit`` raises.
+    of the training examples, classes in proportion, for as many steps. Two baselines that must do worse: the labels of
+    the training examples shuffled, and all inputs 0. Each run is judged as in a sweep. Seed s has the key
+    ``jax.random.fold_in(key, s)``. The data stand in memory four times. Raises what ``fit`` raises.
     """
     check_count("one_change_at_a_time: seeds", seeds)
     check_key(key)
     data = arrays(data)
-    n, changes = len(data.train.y), {AS_IT_IS: {}, **dict(_neighbors(setup))}
-    folds, space = [data], list(changes.values())
-    rows = [Row(i, Stream(s)) for i in range(len(space)) for s in range(seeds)]
-    names = [*changes]
-    if n > 1:
-        folds.append(first_examples(data, n // 2, np.random.default_rng(0)))
-        rows += [Row(0, Stream(s, 1)) for s in range(seeds)]
-        names.append(HALF)
+    n, changes, others = len(data.train.y), {AS_IT_IS: {}, **dict(_neighbors(setup))}, dict(_other_data(data))
+    folds, space, names = [data, *others.values()], list(changes.values()), (*changes, *others)
+    kinds = [*((i, 0) for i in range(len(space))), *((0, fold) for fold in range(1, len(folds)))]
+    rows = [Row(i, Stream(s, fold)) for i, fold in kinds for s in range(seeds)]
     devices = tuple(jax.devices())
     (group,) = groups_of(setups_of(setup, space, data), rows, key, devices=devices, sizes=[n] * len(folds))
     found: dict[Row, Resting] = {}
     for finished in run(Job(0, group, setup.epochs), arrays(padded(folds)), devices=devices, watch=watch):
         found |= finished.resting(())
     runs = [together([found[row].found for row in rows[i : i + seeds]]) for i in range(0, len(rows), seeds)]
-    told = (*space, *[{}] * (len(names) - len(space)))
-    return Changes(tuple(names), Study(setup, told, together(runs), by=criterion_of(setup.watch.by)))
+    told = (*space, *[{}] * len(others))
+    return Changes(names, Study(setup, told, together(runs), by=criterion_of(setup.watch.by)))
+
+
+def _other_data(data: Split) -> Iterator[tuple[str, Split]]:
+    """The changes of the data, of as many examples as there are."""
+    n, rng = len(data.train.y), np.random.default_rng(0)
+    if n > 1:
+        yield HALF, first_examples(data, n // 2, rng)
+        yield SHUFFLED, Split(data.train._replace(y=np.asarray(data.train.y)[rng.permutation(n)]), data.validation)
+    yield BLIND, Split(*(part._replace(x=np.zeros_like(part.x)) for part in (data.train, data.validation)))
 
 
 def _neighbors(setup: Setup) -> Iterator[tuple[str, Assignment]]:

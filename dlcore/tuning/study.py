@@ -209,10 +209,10 @@ class Study:
         Runs of one seed and fold share initial parameters, batches and examples: pair by pair they differ by less than
         the standard errors of the two configurations would allow for.
         """
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore"):  # of a run that diverged
             apart = np.subtract(self.score[one], self.score[other], dtype=np.float64)
-        n = len(apart)
-        return float(apart.mean()), float(apart.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
+            n = len(apart)
+            return float(apart.mean()), float(apart.std(ddof=1) / np.sqrt(n)) if n > 1 else float("nan")
 
     @property
     def runs_needed(self) -> float:

@@ -16,10 +16,13 @@ from dlcore.schedules import Cosine, Piecewise, Warmup
 from dlcore.tuning import Changes, assign, one_change_at_a_time
 from dlcore.tuning.changes import (
     AS_IT_IS,
+    BASELINES,
+    BLIND,
     HALF,
     LARGER_RATE,
     NO_DROPOUT,
     NO_PENALTY,
+    SHUFFLED,
     SMALLER_RATE,
     _neighbors,
     _rates,
@@ -31,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 DATA = blobs()
 N = len(DATA.train.y)
 SETUP = small_setup(optimizer=Adam(1e-2), penalty=L2(1e-3), epochs=4, model=mlp((8, 3), dropout=0.2))
-ALL = (AS_IT_IS, SMALLER_RATE, LARGER_RATE, NO_PENALTY, NO_DROPOUT, HALF)
+ALL = (AS_IT_IS, SMALLER_RATE, LARGER_RATE, NO_PENALTY, NO_DROPOUT, HALF, *BASELINES)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +44,7 @@ def found():
 
 def test_every_row_is_the_training_of_the_changed_setup(found):
     assert found.names == ALL
-    assert found.study.score.shape == (6, 2)
+    assert found.study.score.shape == (8, 2)
     changed = {
         AS_IT_IS: {},
         SMALLER_RATE: {"optimizer.learning_rate": 1e-2 / 3},
@@ -49,7 +52,7 @@ def test_every_row_is_the_training_of_the_changed_setup(found):
         NO_PENALTY: {"penalty.strength": 0.0},
         NO_DROPOUT: {"model.layers[2].rate": 0.0},
     }
-    for i, name in enumerate(ALL[:-1]):
+    for i, name in enumerate(changed):
         for seed in range(2):
             alone = train(assign(SETUP, changed[name]), DATA, jax.random.fold_in(KEY, seed))
             curve = found.study.rows.history.validation_loss[i, seed]
@@ -61,6 +64,13 @@ def test_half_of_the_examples_stand_there_twice(found):
     whole = found.study.rows.history.train_loss[0]
     assert halves.shape == whole.shape
     assert not np.allclose(halves, whole)
+
+
+def test_baselines_know_less(found):
+    loss = {name: found.study.rows.history.train_loss[i, :, -1] for i, name in enumerate(found.names)}
+    assert (loss[SHUFFLED] > loss[AS_IT_IS]).all()
+    shares = np.bincount(DATA.train.y) / N
+    assert (loss[BLIND] > -(shares * np.log(shares)).sum() - 1e-9).all()  # no constant does better than the shares
 
 
 def test_gains_are_paired(found):
@@ -99,8 +109,9 @@ def test_learning_rates_wherever_they_stand(rule, rates):
 
 def test_a_single_example_has_no_half():
     one = Split(Examples(*(np.asarray(a)[:1] for a in DATA.train)), DATA.validation)
-    assert (
-        one_change_at_a_time(dataclasses.replace(SETUP, epochs=1, batch_size=None), one, KEY, seeds=1).names == ALL[:-1]
+    assert one_change_at_a_time(dataclasses.replace(SETUP, epochs=1, batch_size=None), one, KEY, seeds=1).names == (
+        *ALL[:-3],
+        BLIND,
     )
 
 
@@ -121,7 +132,9 @@ def changes(gains, seeds=4, spread=0.001, as_it_is=0.5):
         ({SMALLER_RATE: -0.1, LARGER_RATE: 0.1}, "learning rate too low"),
         ({NO_PENALTY: 0.1}, "too much regularization"),
         ({NO_PENALTY: -0.1, NO_DROPOUT: 0.1}, "too much regularization"),
-        ({HALF: -0.1}, "more data help"),
+        ({HALF: -0.1, SHUFFLED: -1.0, BLIND: -1.0}, "more data help"),
+        ({SHUFFLED: -0.001, BLIND: -1.0}, "nothing learned from the inputs"),
+        ({SHUFFLED: -1.0, BLIND: 0.1}, "nothing learned from the inputs"),
         ({HALF: -0.001}, "more data hardly help"),
         ({SMALLER_RATE: -0.1, LARGER_RATE: 0.001}, "no neighbor is better"),  # a gain, but none to act on
     ],
