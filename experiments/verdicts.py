@@ -20,9 +20,11 @@ from scipy.stats import binomtest
 
 from dlcore import figures
 from dlcore.diagnosis import Curves, Verdict, look_at, probe, verdicts_of
+from dlcore.training import arrays, as_arrays
 from dlcore.tuning import train_ensemble
 from experiments.common import arguments, save, table
 from experiments.faults import COURSES, DATA, HEALTHY, MODELS
+from experiments.peers import PEERS, Seen, gradients
 from experiments.planted import TASK, Planted, Task, healthy
 
 SPLITS, ASIDE, MEMBERS = (0, 1, 2, 3), (2, 3), 5
@@ -38,6 +40,7 @@ class Judged(NamedTuple):
     task: str
     split: int
     kinds: tuple[str, ...]
+    peers: dict[str, tuple[str, ...]]
 
     @property
     def first(self) -> str:
@@ -69,13 +72,40 @@ def judged(fault: Planted, task: Task, splits: Sequence[int]) -> list[Judged]:
     found = []
     for split in splits:
         run, data = trained(fault, task, split)
-        measured, looked = jax.device_get(probe(run, data)), look_at(data, run.setup.batch_size)
+        measured, looked = jax.device_get(probe(run, data)).members, look_at(data, run.setup.batch_size)
+        slopes = jax.device_get(_slopes(run, data))
         history, first = jax.device_get((run.history, run.state.first_nonfinite))
         for i in range(MEMBERS):
-            curves = Curves.of(jax.tree.map(lambda a, i=i: a[i], history), int(first[i]))
-            verdicts = verdicts_of([measured.members[i]], curves, looked)
-            found.append(Judged(fault, task.name, split, accusing(verdicts)))
+            one = jax.tree.map(lambda a, i=i: a[i], history)
+            verdicts = verdicts_of([measured[i]], Curves.of(one, int(first[i])), looked)
+            seen = seen_of(one, measured[i], *(a[i] for a in slopes), finite=int(first[i]) < 0)
+            others = {name: rule(seen) for name, rule in PEERS.items()}
+            found.append(Judged(fault, task.name, split, accusing(verdicts), others))
     return found
+
+
+def _slopes(run: Any, data: Any) -> Any:
+    """The gradients after training, of every member."""
+    x, y = arrays(data).train[:2]
+    members = jax.vmap(gradients, (0, 0, 0, None, None))
+    return members(as_arrays(run.setup), run.state.learner, run.state.key, x, y)
+
+
+def seen_of(history: Any, measured: Any, norms: Any, sizes: Any, zeros: Any, finite: bool) -> Seen:
+    """What the rules of others look at, of one training."""
+    nothing = np.full(len(history.train_loss), np.nan)
+    return Seen(
+        loss=history.train_loss,
+        validation_loss=history.validation_loss,
+        accuracy=history.train_metrics.get("accuracy", nothing),
+        validation_accuracy=history.validation_metrics.get("accuracy", nothing),
+        update_ratio=history.update_ratio,
+        norms=norms,
+        sizes=sizes,
+        zeros=float(zeros),
+        dead=np.nan_to_num(np.asarray(measured.layers.dead)[-1]),
+        finite=finite,
+    )
 
 
 def share(right: int, n: int) -> str:
@@ -103,6 +133,20 @@ def by_fault(found: Sequence[Judged]) -> str:
                 "instead": ", ".join(f"{kind} {n}" for kind, n in wrong.most_common(3)) or "-",
             }
         )
+    return table(rows)
+
+
+def by_peers(found: Sequence[Judged]) -> str:
+    """How often others raise an alarm at each fault, whatever it says, and which they raise most."""
+    rows = []
+    for fault in dict.fromkeys(one.fault.name for one in found):
+        some = [one for one in found if one.fault.name == fault]
+        row = {"planted": fault, "runs": len(some), "dlcore, right": f"{np.mean([one.right for one in some]):.0%}"}
+        for name in PEERS:
+            alarms = collections.Counter(alarm for one in some for alarm in one.peers[name])
+            raised = np.mean([bool(one.peers[name]) for one in some])
+            row |= {name: f"{raised:.0%}", f"most, of {name}": ", ".join(a for a, _ in alarms.most_common(2)) or "-"}
+        rows.append(row)
     return table(rows)
 
 
@@ -206,6 +250,11 @@ def main():
     aside = [one for one in found if one.split in ASIDE]
     print(overall([one for one in found if one.split not in ASIDE], "splits 0 and 1, by which thresholds were chosen"))
     print(overall(aside, "splits 2 and 3, set aside"))
+    for name in PEERS:
+        ill, well = ([bool(o.peers[name]) for o in aside if bool(o.fault.kinds) == yes] for yes in (True, False))
+        raised = share(sum(ill), len(ill)), share(sum(well), len(well))
+        print(f"{name}, set aside: an alarm at {raised[0]} of those with a fault, at {raised[1]} of the healthy")
+    print(f"\nset aside, others:\n{by_peers(aside)}")
     print(f"\nset aside, by fault:\n{by_fault(aside)}\n\nset aside, by verdict:\n{by_rule(aside)}")
     if given.out:
         counts, kinds = confusion(aside)
