@@ -57,7 +57,7 @@ def _levels(s: Signs) -> Evidence:
     total = s.gap.data - s.gap.lag - s.gap.regularization
     return (
         f"at the end (medians of {s.window} epochs): training loss {s.train:.4g}, validation loss {s.validation:.4g}; "
-        f"lowest validation loss {s.validation_lowest:.4g}, at epoch {s.best_epoch} of {s.epochs}; constant "
+        f"lowest validation loss {s.validation_lowest:.4g}, at epoch {s.best_epoch} of {s.last_epoch}; constant "
         f"prediction {s.scale:.4g}",
         f"validation minus running loss {total:.3g} = data {s.gap.data:.3g} - averaging lag {s.gap.lag:.3g} "
         f"- regularization {s.gap.regularization:.3g}",
@@ -72,7 +72,7 @@ def not_finite(case: Case) -> Evidence | None:
     if not known and finite.all():
         return None
     step = [f"first value that is not finite at step {curves.first_nonfinite}"] * known
-    return (*step, *[f"losses not finite from epoch {int(finite.argmin()) + 1}"] * (not finite.all()))
+    return (*step, *[f"losses not finite from epoch {curves.epochs[finite.argmin()]:.0f}"] * (not finite.all()))
 
 
 def grown(case: Case) -> Evidence | None:

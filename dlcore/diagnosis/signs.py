@@ -15,7 +15,9 @@ class Curves(NamedTuple):
     ``running_loss`` is the mean over the batches while the parameters moved, in training mode; the others are taken at
     the end of the epoch in evaluation mode. Accuracies are None in regression. ``first_nonfinite`` is the first step
     with a loss that is not finite, -1 if there is none: rows of NaN at the end are then epochs that did not run.
-    ``penalty`` is what was added to the loss, at the end of the epoch.
+    ``penalty`` is what was added to the loss, at the end of the epoch. ``epochs`` are their numbers, None for 1, 2, …
+
+    Losses that are NaN after some epochs, though the training went on, were not looked at then.
     """
 
     running_loss: Any
@@ -25,6 +27,7 @@ class Curves(NamedTuple):
     validation_accuracy: Any = None
     first_nonfinite: int | None = None
     penalty: Any = None
+    epochs: Any = None
 
     @classmethod
     def of(cls, history: Any, first_nonfinite: int | None = None) -> Self:
@@ -54,6 +57,7 @@ class Signs(NamedTuple):
     """
 
     epochs: int
+    last_epoch: int
     window: int
     scale: float
     peak: float
@@ -76,18 +80,43 @@ class Signs(NamedTuple):
 
 
 def as_arrays(curves: Curves) -> Curves:
-    """``curves`` as float64 arrays of the epochs that ran; raises ValueError unless all are [epochs] of one length."""
+    """``curves`` as float64 arrays of the epochs that ran and were looked at.
+
+    Where training examples never were, the running loss stands in. Raises ValueError unless all are [epochs] of one
+    length, and accuracies shares.
+    """
     named = {name: value for name, value in curves._asdict().items() if name != "first_nonfinite"}
     arrays = {name: np.asarray(value, np.float64) for name, value in named.items() if value is not None}
     shapes = {name: a.shape for name, a in arrays.items()}
     if len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
         got = ", ".join(f"{name} {list(shape)}" for name, shape in shapes.items())
         raise ValueError(f"needed curves [epochs] of equal length, got {got}; try one run at a time")
+    arrays = {"epochs": np.arange(1.0, len(arrays["running_loss"]) + 1)} | arrays
+    _check_shares(arrays)
     first = None if curves.first_nonfinite is None else int(curves.first_nonfinite)
     if first == -1:
         ran = np.flatnonzero(~np.isnan(np.stack([arrays[name] for name in _LOSSES])).all(axis=0))
         arrays = {name: a[: ran.max(initial=-1) + 1] for name, a in arrays.items()}
-    return Curves(**arrays, first_nonfinite=first)
+    return Curves(**_looked_at(arrays, first), first_nonfinite=first)
+
+
+def _check_shares(arrays: dict[str, np.ndarray]) -> None:
+    for name in ("train_accuracy", "validation_accuracy"):
+        values = arrays.get(name, np.zeros(0))
+        if np.nanmax(values, initial=0) > 1 or np.nanmin(values, initial=0) < 0:
+            got = f"{np.nanmin(values):.4g} to {np.nanmax(values):.4g}"
+            raise ValueError(f"needed {name} as shares from 0 to 1, got {got}; try to divide by 100")
+
+
+def _looked_at(arrays: dict[str, np.ndarray], first: int | None) -> dict[str, np.ndarray]:
+    """The epochs whose losses are known: where a training is sound, or numbers come after NaN, nobody looked."""
+    running, train, validation = (arrays[name] for name in _LOSSES)
+    if len(train) and np.isnan(train).all() and np.isfinite(running).all():
+        arrays = {name: a for name, a in arrays.items() if name != "train_accuracy"} | {"train_loss": running}
+    seen = ~np.isnan(arrays["train_loss"]) & ~np.isnan(validation)
+    again = (np.diff(seen.astype(int)) > 0).any()
+    sound = first == -1 or (first is None and np.isfinite(running).all() and (again or seen.all()))
+    return {name: a[seen] for name, a in arrays.items()} if sound and seen.any() else arrays
 
 
 def split_gap(curves: Curves) -> Gap:
@@ -97,9 +126,10 @@ def split_gap(curves: Curves) -> Gap:
     which the loss fell from $\ell_{e-1}$ to $\ell_e$, so it is about $(\ell_{e-1} - \ell_e)/2$ above its end.
     regularization: what is left of running minus training loss: dropout, augmentation, penalties, noise of batch norm.
     """
-    running, train, validation, *_ = as_arrays(curves)
+    running, train, validation, *_, epochs = as_arrays(curves)
     last = slice(-max(len(train) // 3, 1), None)
     lag = np.diff(train, prepend=2 * running[:1] - train[:1]) / -2  # before the first epoch: all of it is lag
+    lag /= np.diff(epochs, prepend=epochs[:1] - 1)
     data, lag = (validation - train)[last].mean(), lag[last].mean()
     return Gap(float(data), float(lag), float((running - train)[last].mean() - lag))
 
@@ -113,11 +143,12 @@ def scale_of(curves: Curves, baseline: float | None) -> float:
 
 def measure(curves: Curves, baseline: float | None) -> Signs:
     """The signs of finite curves of at least ``FEWEST_EPOCHS`` epochs; without ``baseline`` the first loss is it."""
-    running, train, validation, train_accuracy, validation_accuracy, _, penalty = curves
+    running, train, validation, train_accuracy, validation_accuracy, _, penalty, epochs = as_arrays(curves)
     objective = train if penalty is None else train + penalty
     fallen = running[0] - _level(train)
     return Signs(
         epochs=len(train),
+        last_epoch=int(epochs[-1]),
         window=_window(train),
         scale=scale_of(curves, baseline),
         peak=float(max(running.max(), train.max())),
@@ -127,7 +158,7 @@ def measure(curves: Curves, baseline: float | None) -> Signs:
         validation=_level(validation),
         validation_best=float(_median_of_three(validation).min()),
         validation_lowest=float(validation.min()),
-        best_epoch=int(validation.argmin()) + 1,
+        best_epoch=int(epochs[validation.argmin()]),
         train_fall=_slope(train) * len(train) / 3,
         validation_fall=_slope(validation) * len(train) / 3,
         linearity=float(_slope(train) * len(train) / fallen) if fallen > 0 else 0.0,

@@ -180,3 +180,34 @@ class TestGap:
     def test_one_epoch(self):
         gap = split_gap(Curves([2.0], [1.5], [1.75]))
         np.testing.assert_allclose(gap, (0.25, 0.5, 0.0))
+
+
+class TestWhatWasNotLookedAt:
+    """Epochs without an evaluation are no divergence."""
+
+    falling = np.exp(-np.arange(30) / 4) + 0.05
+
+    def test_every_few_epochs(self):
+        looked = np.arange(30) % 3 == 2
+        some = np.where(looked, self.falling, np.nan)
+        rising = np.where(looked, self.falling + 0.02 * np.arange(30), np.nan)
+        for first in (-1, None):
+            assert diagnose(Curves(self.falling, some, some, first_nonfinite=first), 1.0).kind == "ideal"
+            verdict = diagnose(Curves(self.falling, some, rising, first_nonfinite=first), 1.0)
+            assert verdict.kind == "overfitting"
+            assert any("at epoch 12 of 30" in line for line in verdict.evidence)  # the numbers of the training
+
+    def test_without_training_examples_the_running_loss_stands_in(self):
+        nothing = np.full(30, np.nan)
+        curves = Curves(self.falling, nothing, self.falling, nothing, 1 - self.falling / 2, first_nonfinite=-1)
+        assert diagnose(curves, 1.0).kind == "ideal"
+
+    def test_numbers_that_end_are_one(self):
+        ends = np.where(np.arange(30) < 12, self.falling, np.nan)
+        verdict = diagnose(Curves(self.falling, ends, ends), 1.0)
+        assert (verdict.kind, verdict.evidence[0]) == ("diverged", "losses not finite from epoch 13")
+
+    def test_accuracies_are_shares(self):
+        percent = 100 * (1 - self.falling / 2)
+        with pytest.raises(ValueError, match="needed validation_accuracy as shares from 0 to 1"):
+            diagnose(Curves(self.falling, self.falling, self.falling, None, percent))
