@@ -109,7 +109,7 @@ class Run:
         diverged = np.asarray(self.state.diverged)
         some = diverged if diverged.all() else ~diverged
         seen = ~np.isnan(np.asarray(self.history.running_loss)[some])
-        epochs = np.arange(max(1, seen.any(0).sum()))
+        epochs = np.arange(min(seen.shape[1], max(1, seen.any(0).sum())))
         last = np.maximum.accumulate(np.where(seen[:, epochs], epochs, 0), axis=1)
         return jax.tree.map(lambda curves: np.take_along_axis(np.asarray(curves)[some], last, 1).mean(0), self.history)
 

@@ -106,7 +106,8 @@ def plan(
     >>> from dlcore.tuning import plan
     >>> setup = Setup(mlp((16, 3)), losses.softmax_cross_entropy, epochs=20)
     >>> iris = data.split(data.load("iris"))
-    >>> found = plan(setup, grid({"optimizer.learning_rate": [1e-3, 1e-2]}), iris, jax.random.key(0))
+    >>> space, one = grid({"optimizer.learning_rate": [1e-3, 1e-2]}), jax.devices()[:1]
+    >>> found = plan(setup, space, iris, jax.random.key(0), devices=one)
     >>> found[0].plan.rows, found[0].plan.calls, 0 < found.bytes < found[0].free
     (2, 1, True)
     """

@@ -194,13 +194,13 @@ class _Round:
         self._longest, self._doubled = max(self._longest or 0.0, now - self._last), False
         self._last = now
 
-    def _answered(self, open_):
+    def _answered(self, open_) -> list[Future]:
         """The futures that are done, once there are some."""
         while True:
             limit = None if self._longest is None else max(PATIENCE, SLOW * self._longest)
             done, _ = wait(self._out, limit, FIRST_COMPLETED)
             if done:
-                return done
+                return [future for future in self._out if future in done]  # in the order in which they went out
             self._double(open_, limit)
 
     def _double(self, open_, limit):

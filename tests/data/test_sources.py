@@ -59,7 +59,7 @@ class TestSources:
             data.load("mnist")
         with pytest.raises(ValueError, match="no files of cifar10"):
             data.load("cifar10", data_dir=tmp_path)
-        with pytest.raises(ValueError, match="needed train-images"):
+        with pytest.raises(ValueError, match=r"needed .*train-images"):
             data.load(tmp_path)
         (tmp_path / "a.parquet").write_text("")
         with pytest.raises(ValueError, match=r"cannot read .*a\.parquet"):
