@@ -40,20 +40,20 @@ def mean_error(loss: float, n: int) -> Estimate:
 class ErrorBudget(NamedTuple):
     """Errors, rates of wrong answers or losses, on the training, the validation and, once opened, the test part.
 
-    ``ground_truth`` is the error that the best of all models would make: labels that are wrong, or what people get
-    wrong; ``constant`` that of the best constant prediction, the measure of what matters.
+    ``ground_truth`` is the error that the best of all models would make: labels that are wrong, noise, or what people
+    get wrong; None where nobody knows. ``constant`` that of the best constant prediction, the measure of what matters.
     """
 
     train: Estimate
     validation: Estimate
     test: Estimate | None = None
-    ground_truth: Estimate = Estimate(0.0, 0.0)
+    ground_truth: Estimate | None = None
     constant: float = 1.0
 
     @property
     def bias(self) -> Estimate:
-        """Training error above the ground truth."""
-        return _less(self.train, self.ground_truth)
+        """Training error above the ground truth, or above 0 where that is not known."""
+        return _less(self.train, self.ground_truth or Estimate(0.0, 0.0))
 
     @property
     def variance(self) -> Estimate:
@@ -78,12 +78,14 @@ def judge_budget(
 ) -> list[Verdict]:
     """What to work on: "variance" and "bias", the larger first, "validation set used up", or "nothing left to mend".
 
+    Without a known ground truth it is "bias or noise".
+
     A part counts from two standard errors and a fiftieth of the error of a constant prediction on. ``more_data``: the
     measured gain from twice the examples, without which more data are advised on trust.
     """
     found = list(following(BUDGET_RULES, Spending(budget, more_data), done=done))
     if not budget.bias.value > budget.variance.value:
-        found.sort(key=lambda verdict: verdict.kind == "bias")  # stable: the order of the table otherwise
+        found.sort(key=lambda verdict: verdict.kind.startswith("bias"))  # stable: the order of the table otherwise
     return found
 
 
@@ -97,9 +99,14 @@ def _told(name: str, part: Estimate) -> str:
 
 def _bias(s: Spending) -> Evidence | None:
     b = s.budget
-    if not _counts(b.bias, s):
+    if b.ground_truth is None or not _counts(b.bias, s):
         return None
     return (_told("training error above the ground truth:", b.bias), _parts(b))
+
+
+def _bias_or_noise(s: Spending) -> Evidence | None:
+    b = s.budget
+    return (_parts(b),) if b.ground_truth is None and _counts(b.bias, s) else None
 
 
 def _variance_without(s: Spending) -> Evidence | None:
@@ -140,6 +147,13 @@ def _parts(b: ErrorBudget) -> str:
 _REGULARIZE = ("regularization: weight decay, dropout, augmentation", "another architecture")
 
 BUDGET_RULES = (
+    VerdictRule(
+        "bias or noise",
+        WARNING,
+        _bias_or_noise,
+        "most of what could be better is missing on the training examples already: underfitting, or noise",
+        ("a bigger network: a training error that stays is noise", "say what is known: --ground-truth"),
+    ),
     VerdictRule(
         "bias",
         WARNING,

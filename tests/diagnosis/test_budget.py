@@ -31,6 +31,13 @@ def test_the_example_of_the_lecture():
     assert kinds(budget(train=0.04, validation=0.11)) == ["variance", "bias"]  # the larger first
 
 
+def test_where_the_ground_truth_is_not_known_it_may_be_noise():
+    unknown = budget()._replace(ground_truth=None)
+    assert kinds(unknown) == ["bias or noise", "variance"]
+    assert unknown.bias.value == unknown.train.value
+    assert kinds(unknown._replace(validation=Estimate(0.2, 1e-3))) == ["variance", "bias or noise"]
+
+
 def test_the_parts_sum_to_the_test_error():
     b = budget(test=0.1)
     assert_allclose(b.ground_truth.value + b.bias.value + b.variance.value + b.overuse.value, 0.1)

@@ -15,7 +15,7 @@ from dlcore.tuning import HeldOut
 from dlcore.tuning.changes import HALF
 
 SHOWN = 12  # labels that look wrong
-_NOT_KNOWN = "not known: taken as 0"
+_NOT_KNOWN = "not known"
 _ESTIMATED = "labels that look wrong to models that did not learn from them (confident learning)"
 _GIVEN = "given"
 
@@ -73,11 +73,11 @@ def _probabilities(task: Task, setup: Setup, held: HeldOut) -> Any:
     return None if found is None else np.asarray(found)
 
 
-def _ground_truth(given: float | None, noise: LabelNoise | None, errors: _Errors) -> tuple[Estimate, str]:
+def _ground_truth(given: float | None, noise: LabelNoise | None, errors: _Errors) -> tuple[Estimate | None, str]:
     if given is not None:
         return Estimate(given, 0.0), _GIVEN
     if noise is None or errors.of != "error rate":
-        return Estimate(0.0, 0.0), _NOT_KNOWN
+        return None, _NOT_KNOWN
     return Estimate(noise.share, noise.standard_error), _ESTIMATED
 
 
