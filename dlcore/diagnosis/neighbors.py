@@ -16,6 +16,7 @@ from dlcore.tuning.changes import (
     Changes,
 )
 
+_DOUBT = 2.0  # standard errors within which two are alike
 _CHANCE = 0.01  # that a change without effect is called one, by a single of them
 _MATTERS = 0.05  # of what is compared: a smaller gain is none to act on
 
@@ -55,13 +56,14 @@ def _said(changes: Changes, name: str, how: str) -> str:
 
 def _nothing_learned(changes: Changes) -> Evidence | None:
     """A baseline that is not worse."""
-    tried = [name for name in BASELINES if _known(changes, name)]
-    as_good = [name for name in tried if not _counts(changes, name, -1)]
-    return tuple(_told(changes, name) for name in as_good) or None
+    return tuple(_told(changes, name) for name in BASELINES if _as_good(changes, name)) or None
 
 
-def _known(changes: Changes, name: str) -> bool:
-    return changes.study.score.shape[1] > 1 and bool(np.isfinite(changes.gain(name)[0]))
+def _as_good(changes: Changes, name: str) -> bool:
+    """Worse neither by two standard errors nor by enough to matter: that it was not shown to be worse is not enough."""
+    mean, error = changes.gain(name)
+    known = changes.study.score.shape[1] > 1 and bool(np.isfinite(mean))
+    return known and -mean <= max(_DOUBT * error, _MATTERS * abs(float(changes.study.mean[0])))
 
 
 def _told(changes: Changes, name: str) -> str:
@@ -85,7 +87,7 @@ def _half_is_worse(changes: Changes) -> Evidence | None:
 
 
 def _half_will_do(changes: Changes) -> Evidence | None:
-    return (_told(changes, HALF),) if _known(changes, HALF) and not _counts(changes, HALF, -1) else None
+    return (_told(changes, HALF),) if _as_good(changes, HALF) and not _counts(changes, HALF, -1) else None
 
 
 def _none_is_better(changes: Changes) -> Evidence | None:

@@ -147,6 +147,8 @@ def test_what_chance_can_do_is_no_gain():
     told = judge_changes(changes({LARGER_RATE: 0.1}, spread=0.3))
     assert [verdict.kind for verdict in told] == ["no neighbor is better"]
     assert judge_changes(changes({LARGER_RATE: 0.1}, seeds=1)) == []  # a single seed tells nothing
+    for name in (SHUFFLED, HALF):  # far worse, but of two seeds nothing is certain: nor is the opposite
+        assert judge_changes(changes({name: -0.3}, seeds=2, spread=0.1)) == []
     lost = changes({LARGER_RATE: np.inf, SMALLER_RATE: 0.0})
     assert [verdict.kind for verdict in judge_changes(lost)] == ["no neighbor is better"]
     assert np.isnan(lost.gain(LARGER_RATE)).all()
