@@ -74,7 +74,7 @@ def compared(name: str, split: Any, classes: int, epochs: int, seeds: int) -> Co
     best, taken = assign(setup, study.space[study.best]), []
     for seed in range(REPEATS + 1):  # the first compiles
         began = time.perf_counter()
-        jax.block_until_ready(fit(best, split, jax.random.key(seed)).params)
+        jax.block_until_ready(fit(best, split, jax.random.key(seed), progress=False).params)
         taken.append(time.perf_counter() - began)
     return Compared(name, study, min(taken[1:]))
 
