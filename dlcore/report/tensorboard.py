@@ -83,7 +83,7 @@ def _write_outcome(records: Records, target: pathlib.Path) -> None:
         for name, values in (load_file(parameters) if parameters.is_file() else {}).items():
             place = re.sub(r"[\[\].]+", "/", name)  # brackets are none of its letters
             writer.add_histogram(place, values.ravel().astype(np.float64), epoch)
-        if mistakes and mistakes.x is not None and data and data.image_shape:
+        if mistakes and mistakes.x is not None and len(mistakes.y) and data and data.image_shape:
             named = zip(data.named(mistakes.y), data.named(mistakes.prediction), strict=True)
             for i, (image, (is_, said)) in enumerate(zip(images_of(mistakes.x, data.image_shape), named, strict=True)):
                 layout = "HWC" if image.ndim == 3 else "HW"

