@@ -2,11 +2,13 @@
 
 import numpy as np
 
-from dlcore.console.numbers import MISSING, TIMES, percent, short, with_error
+from dlcore.console.numbers import MISSING, TIMES, percent, places, short, with_error
 from dlcore.console.progress import duration
 from dlcore.probability import Estimate
 from dlcore.report.parts import Section, Table, verdict
 from dlcore.runs import BudgetRecord, ChangesRecord, TimingRecord
+
+_PLACES = 4  # behind the point: runs that are alike have next to no error
 
 
 def timing(record: TimingRecord) -> Section:
@@ -39,7 +41,8 @@ def changes(record: ChangesRecord) -> Section:
 
 
 def _number(value: float, error: float) -> str:
-    return with_error(value, error) if np.isfinite(value) else MISSING
+    digits = min(places(error) or 0, _PLACES) if np.isfinite(error) else None
+    return with_error(value, error, digits) if np.isfinite(value) else MISSING
 
 
 def budget(record: BudgetRecord) -> Section:
