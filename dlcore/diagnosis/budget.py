@@ -51,6 +51,13 @@ class ErrorBudget(NamedTuple):
     constant: float = 1.0
 
     @property
+    def known(self) -> dict[str, Estimate]:
+        """The errors that are known, by their names, in the order in which each is added to the one before."""
+        names = ("ground truth", "training", "validation", "test")
+        errors = (self.ground_truth, self.train, self.validation, self.test)
+        return {name: error for name, error in zip(names, errors, strict=True) if error is not None}
+
+    @property
     def bias(self) -> Estimate:
         """Training error above the ground truth, or above 0 where that is not known."""
         return _less(self.train, self.ground_truth or Estimate(0.0, 0.0))
@@ -140,8 +147,7 @@ def _nothing(s: Spending) -> Evidence | None:
 
 
 def _parts(b: ErrorBudget) -> str:
-    named = {"ground truth": b.ground_truth, "training": b.train, "validation": b.validation, "test": b.test}
-    return "errors: " + ", ".join(_told(name, part) for name, part in named.items() if part is not None)
+    return "errors: " + ", ".join(_told(name, part) for name, part in b.known.items())
 
 
 _REGULARIZE = ("regularization: weight decay, dropout, augmentation", "another architecture")

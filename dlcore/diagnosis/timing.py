@@ -17,7 +17,6 @@ from dlcore.training.watch import looked_at
 
 BUDGET = 0.5  # seconds of an iteration, from which on "things get dicey"
 _REPEATS, _MOST_STEPS = 5, 50
-_PARTS = ("data", "forward", "backward", "update")
 
 
 class Timing(NamedTuple):
@@ -35,14 +34,19 @@ class Timing(NamedTuple):
     epochs: int
 
     @property
+    def parts(self) -> dict[str, float]:
+        """The seconds of each part of an iteration, by its name."""
+        return {"data": self.data, "forward": self.forward, "backward": self.backward, "update": self.update}
+
+    @property
     def iteration(self) -> float:
         """Seconds of one iteration."""
-        return self.data + self.forward + self.backward + self.update
+        return sum(self.parts.values())
 
     @property
     def bottleneck(self) -> str:
         """The part that takes most of an epoch: "data", "forward", "backward", "update" or "evaluation"."""
-        taken = {name: self.steps * getattr(self, name) for name in _PARTS} | {"evaluation": self.evaluation}
+        taken = {name: self.steps * seconds for name, seconds in self.parts.items()} | {"evaluation": self.evaluation}
         return max(taken, key=lambda name: taken[name])
 
     def left(self, epoch: int = 0) -> float:
@@ -74,7 +78,7 @@ def time_a_step(setup: Setup, data: Any, key: Array) -> Timing:
     parts: Any = [max(more - less, 0.0) for less, more in zip([0.0, *total], total, strict=False)]
     looking = _least(jax.jit(_look), ready, data, state)
     return Timing(
-        **dict(zip(_PARTS, parts, strict=True)),
+        *parts,
         evaluation=looking,
         compilation=compilation,
         steps=steps,
@@ -154,7 +158,7 @@ def judge_timing(timing: Timing) -> list[Verdict]:
 
 
 def _told(t: Timing) -> Evidence:
-    parts = ", ".join(f"{name} {1e3 * getattr(t, name):.3g}" for name in _PARTS)
+    parts = ", ".join(f"{name} {1e3 * seconds:.3g}" for name, seconds in t.parts.items())
     whole = f"{1e3 * t.iteration:.3g} ms an iteration: {parts}"
     return (whole, f"{t.steps} iterations and {1e3 * t.evaluation:.3g} ms of evaluation an epoch")
 

@@ -65,6 +65,11 @@ class Task:
         return np.bincount(np.asarray(self.split.train.y), minlength=self.classes) if self.classes else None
 
     @property
+    def validated(self) -> int:
+        """How many examples are validated on, in all folds."""
+        return len(self.split.validation.x) + len(self.split.train.x) * bool(self.folds)
+
+    @property
     def class_weights(self) -> np.ndarray | None:
         """The sum of the weights of each class's training examples [classes], their number where none has a weight."""
         y, weights = np.asarray(self.split.train.y), data.weights_of(self.split.train)

@@ -108,8 +108,7 @@ def _training(training: TrainingRecord) -> Iterator[Drawing]:
 
 
 def _time(record: TimingRecord) -> Iterator[Drawing]:
-    t = record.timing
-    draw = partial(figures.time_parts, {part: getattr(t, part) for part in ("data", "forward", "backward", "update")})
+    draw = partial(figures.time_parts, record.timing.parts)
     yield Drawing("time", "timing", "Where the time of an iteration goes, inside the compiled loop.", draw)
 
 
@@ -122,11 +121,9 @@ def _changes(record: ChangesRecord) -> Iterator[Drawing]:
 
 
 def _budget(record: BudgetRecord, data: DataRecord | None) -> Iterator[Drawing]:
-    b = record.budget
-    parts = {"ground truth": b.ground_truth, "training": b.train, "validation": b.validation, "test": b.test}
-    told = {name: error for name, error in parts.items() if error is not None}
+    told = record.budget.known
     values, errors = zip(*told.values(), strict=True)
-    draw = partial(figures.error_parts, list(told), values, errors, b.constant)
+    draw = partial(figures.error_parts, list(told), values, errors, record.budget.constant)
     yield Drawing("budget", "budget", f"Errors ({record.of}) with two standard errors.", draw)
     if record.suspects and record.suspects.x is not None and data and data.image_shape:
         yield _gallery("suspects", "budget", "Labels that look wrong, the surest first.", record.suspects, data)

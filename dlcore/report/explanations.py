@@ -49,12 +49,10 @@ def budget(record: BudgetRecord) -> Section:
     """What the error is made of."""
     b = record.budget
     facts = [("errors are", record.of), ("ground truth", record.source)]
-    errors = {"ground truth": b.ground_truth, "training": b.train, "validation": b.validation, "test": b.test}
     parts = {"training": ("bias", b.bias), "validation": ("variance", b.variance), "test": ("overuse", b.overuse)}
     rows = [
         [name, _estimate(record, error), *(_part(record, *parts[name]) if name in parts else (MISSING, MISSING))]
-        for name, error in errors.items()
-        if error is not None
+        for name, error in b.known.items()
     ]
     table = Table("Each error, and what is added to the one above", ("part", "error", "adds", "by"), rows)
     return Section("budget", "Error budget", facts, [verdict(one) for one in record.verdicts], [table])
