@@ -254,6 +254,10 @@ class TestRecords:
         (tmp_path / "status.json").write_text('{"status": "finished", "started": "now", "seconds": 1.0}')
         with pytest.raises(ValueError, match=r"^[^\n]*a run of an earlier dlcore[^\n]*$"):
             read(tmp_path)
+        for damaged in ("", '{"status": "fin', "null", "7"):
+            (tmp_path / "status.json").write_text(damaged)
+            with pytest.raises(ValueError, match=r"^[^\n]*status\.json: cannot be read[^\n]*$"):
+                read(tmp_path)
         (tmp_path / "status.json").write_text('{"status": "finished", "started": "", "seconds": 1.0, "format": 99}')
         with pytest.raises(ValueError, match=r"^[^\n]*got 99[^\n]*$"):
             read(tmp_path)

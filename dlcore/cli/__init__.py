@@ -1,11 +1,9 @@
 """The ``dlcore`` command. Nothing heavy is imported before signals are noted: Ctrl-C is never a traceback."""
 
-import atexit
 import contextlib
 import importlib.util
 import io
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,8 +18,8 @@ _NEEDED = ("jinja2", "matplotlib", "orbax", "pandas", "safetensors", "sklearn", 
 
 def main() -> None:
     """Run the command line: a wrong input is one line and exit code 2, a failure 1, Ctrl-C and SIGTERM 130."""
-    code = run(sys.argv[1:])
-    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # all is done: what comes now interrupts nothing
+    with interrupts.deferred(last=True):
+        code = run(sys.argv[1:])
     sys.exit(code)
 
 

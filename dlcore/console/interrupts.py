@@ -32,8 +32,11 @@ def check() -> None:
 
 
 @contextlib.contextmanager
-def deferred() -> Iterator[None]:
-    """While the block runs, SIGINT and SIGTERM wait for ``check``. Inside another such block, or a thread, nothing."""
+def deferred(last: bool = False) -> Iterator[None]:
+    """While the block runs, SIGINT and SIGTERM wait for ``check``. Inside another such block, or a thread, nothing.
+
+    After the ``last`` block of a process all is done: what comes while the interpreter is torn down is ignored.
+    """
     if _Noted.active or threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -44,7 +47,7 @@ def deferred() -> Iterator[None]:
     finally:
         _Noted.since, _Noted.active = None, False
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if last else handler)
 
 
 def _note(number: int, frame: Any) -> None:

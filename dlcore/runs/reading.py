@@ -3,8 +3,9 @@
 import pathlib
 from typing import NamedTuple
 
-from dlcore.data.files import Path, explained
+from dlcore.data.files import Path
 from dlcore.runs.diagnoses import BudgetRecord, ChangesRecord, TimingRecord, VerdictRecord
+from dlcore.runs.record import written
 from dlcore.runs.records import (
     FORMAT,
     DataRecord,
@@ -88,9 +89,7 @@ def _status(folder: pathlib.Path) -> StatusRecord:
     path = folder / f"{StatusRecord.file}.json"
     if not path.is_file():
         raise ValueError(f"{folder}: needed the folder of a run, with its {path.name}; try one below runs/")
-    with explained(path):
-        known = '"format"' in path.read_text(encoding="utf-8")
-    if not known:
+    if "format" not in written(path.with_suffix("")):
         raise ValueError(f"{folder}: a run of an earlier dlcore, whose records this one does not read; try to run anew")
     found = StatusRecord.read(folder)
     if found.format != FORMAT:

@@ -28,7 +28,7 @@ class Record:
     def read(cls, folder: Path, stem: str | None = None) -> Self:
         """The record in ``folder``; raises ValueError, in one line, where there is none or not a whole one."""
         path = pathlib.Path(folder, stem or cls.file)
-        found = read(path)
+        found = written(path)
         with explained(path.with_name(f"{path.name}.json")):
             hints = get_type_hints(cls)
             return cls(**{name: typed(hints[name], value) for name, value in found.items()})
@@ -37,6 +37,13 @@ class Record:
     def find(cls, folder: Path) -> Self | None:
         """The record in ``folder``, None where that step was not done."""
         return cls.read(folder) if pathlib.Path(folder, f"{cls.file}.json").is_file() else None
+
+
+def written(path: pathlib.Path) -> dict[str, Any]:
+    """The fields of a record as they stand in its files; raises ValueError, in one line, where these are damaged."""
+    found = read(path)
+    with explained(path.with_name(f"{path.name}.json")):
+        return dict(found)
 
 
 def typed(kind: Any, value: Any) -> Any:

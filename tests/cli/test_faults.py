@@ -129,6 +129,12 @@ class TestInterrupts:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
+    def test_what_comes_after_the_end_interrupts_nothing(self):
+        code = "import atexit, signal, sys\nfrom dlcore.cli import main\n"
+        code += "for n in (2, 15): atexit.register(signal.raise_signal, n)\nsys.argv[1:] = ['--version']\nmain()"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+
     @pytest.mark.slow
     @pytest.mark.parametrize(
         ("line", "number"),

@@ -12,7 +12,7 @@ def keep(trained: Run, task: Task, folder: RunFolder, began: float, whole: bool)
     record = train.record(trained, whole, began)
     folder.keep(record)
     if record.epochs:
-        folder.keep(diagnose.judge(trained, task))
+        folder.keep(diagnose.judge(trained, task, whole))
     model = TrainedModel.of(trained, task.split)
     save_model(folder.path / "model", model)
     return model
