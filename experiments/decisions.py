@@ -16,7 +16,7 @@ from dlcore.data import Examples, Split
 from dlcore.optimizers import Adam
 from dlcore.training import fit
 from experiments.common import arguments, mean_and_error, save, swept, table
-from experiments.planes import draw_plane, panels
+from experiments.planes import draw_plane, explain, panels
 
 ACTIVATIONS = {"identity": identity, "tanh": tanh, "relu": relu}
 DEPTHS = (1, 2, 3)
@@ -77,6 +77,7 @@ def main():
             mean = accuracy[cases.index((name, DEPTHS[-1]))].mean()
             title = f"{name}, {DEPTHS[-1]} hidden layers: {mean:.0%}"
             draw_plane(ax, lambda p, m=model, r=run: probability_of_one(m, r, p), data.train.x, data.train.y, title)
+        explain(figure, ("upper half circle", "lower half circle"))
         save(given.out, "decisions", figure)
 
 

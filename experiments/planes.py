@@ -5,6 +5,7 @@ import numpy as np
 from dlcore.figures.style import BLUE, GRAY, INK, VERMILLION
 
 POINTS = 121
+MARKS = ((VERMILLION, "o"), (BLUE, "^"))  # of y = 0 and y = 1: shapes too, for the color-blind
 
 
 def panels(count, width=3.0):
@@ -30,10 +31,21 @@ def draw_plane(ax, probability, x, y, title, limits=None):
     ax.imshow(p, extent=(left, right, bottom, top), origin="lower", cmap=colors, vmin=0, vmax=1, aspect="auto")
     if p.min() < 0.5 < p.max():
         ax.contour(u, v, p, levels=[0.5], colors=[INK], linewidths=1)
-    for label, color, marker in ((0, VERMILLION, "o"), (1, BLUE, "^")):  # shapes too: for the color-blind
+    for label, (color, marker) in enumerate(MARKS):
         size = 60 if len(x) < 10 else 12
         ax.scatter(*x[y == label].T, s=size, c=color, marker=marker, edgecolors="white", linewidths=0.4, zorder=3)
     ax.set_title(title, fontsize=10, color=INK)
     ax.tick_params(colors=GRAY, labelcolor=INK, labelsize=8)
     for spine in ax.spines.values():
         spine.set_color(GRAY)
+
+
+def explain(figure, classes, *more):
+    """A legend below: what the marks of the two ``classes`` and the line stand for, and ``more`` artists with labels."""
+    from matplotlib.lines import Line2D
+
+    drawn = {"linestyle": "none", "markersize": 5, "markeredgecolor": "white"}
+    both = [Line2D([], [], marker=m, color=c, label=name, **drawn) for (c, m), name in zip(MARKS, classes, strict=True)]
+    line = Line2D([], [], color=INK, linewidth=1, label="p = ½, paler nearby")
+    entries = [*both, line, *more]
+    figure.legend(handles=entries, loc="outside lower center", ncols=len(entries), frameon=False, fontsize=8)

@@ -17,7 +17,7 @@ from dlcore.optimizers import Adam
 from dlcore.solvers import Newton, standard_errors
 from dlcore.training import fit
 from experiments.common import arguments, save, table
-from experiments.planes import draw_plane, panels
+from experiments.planes import draw_plane, explain, panels
 
 LECTURES, HOURS = 10, 10
 TRUTH = {"bias": -6.0, "lectures": 0.6, "hours": 0.7}
@@ -85,8 +85,10 @@ def main():
         for ax, name in zip(axes, list(models)[1::2], strict=True):
             draw_plane(ax, models[name], data.train.x, data.train.y, name)
             ax.set_xlabel("lectures attended", fontsize=9)
-            ax.scatter(*SLIDE.T, s=70, facecolors="none", edgecolors="black", linewidths=1.4, zorder=4)
+            ring = {"s": 70, "facecolors": "none", "edgecolors": "black", "linewidths": 1.4, "label": "on the slide"}
+            asked = ax.scatter(*SLIDE.T, **ring, zorder=4)
         axes[0].set_ylabel("hours on the project", fontsize=9)
+        explain(figure, ("failed", "passed"), asked)
         save(out, "will_i_pass", figure)
 
 

@@ -16,7 +16,7 @@ from dlcore.data import Examples, Split
 from dlcore.optimizers import Adam
 from dlcore.training import fit
 from experiments.common import arguments, save, swept, table
-from experiments.planes import draw_plane, panels
+from experiments.planes import draw_plane, explain, panels
 
 CORNERS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 XOR = np.array([0, 1, 1, 0], np.int32)
@@ -60,6 +60,7 @@ def main():
         limits = np.array([[-0.4, 1.4], [-0.4, 1.4]])
         draw_plane(axes[0], lambda p: linear_classifier(line, p) > 0, CORNERS, XOR, f"perceptron: {right} of 4", limits)
         draw_plane(axes[1], lambda p: probability_of_one(run, p), CORNERS, XOR, "one hidden layer of 8: all", limits)
+        explain(figure, ("0", "1"))
         save(out, "xor", figure)
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from dlcore.graph import computational_graph, draw, to_dot, to_mermaid, to_text
-from dlcore.graph.picture import DERIVATIVE, LOCAL, VALUE
+from dlcore.graph.picture import DERIVATIVE, LEGEND, LOCAL, VALUE
 
 # (x + y) z at x = 1, y = -3, z = 4: Niessner, "Introduction to Deep Learning" (TUM), computational graphs. By hand: the
 # sum is -2, the product -8; its derivatives are 1 to itself, 4 to the sum and both its terms, -2 to z.
@@ -29,7 +29,10 @@ def test_numbers_have_four_digits():
 
 
 def test_a_picture_has_values_above_and_derivatives_below_the_lines():
-    shown = draw(LECTURE).axes[0].texts
+    drawn = draw(LECTURE).axes[0].texts
+    explained = dict(LEGEND)
+    assert {t.get_text(): t.get_color() for t in drawn if t.get_text() in explained} == explained
+    shown = [t for t in drawn if t.get_text() not in explained]
     found = {
         color: [t for t in shown if t.get_text() and t.get_color() == color] for color in (VALUE, DERIVATIVE, LOCAL)
     }

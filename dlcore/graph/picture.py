@@ -14,6 +14,7 @@ ROW, HEIGHT, GAP, ENTRY, MARK_HEIGHT = 0.72, 0.34, 0.12, 0.12, 0.13
 POINTS, SMALL_POINTS = 9, 7.5
 WIDTH_PER_POINT = 0.0092
 VALUE, DERIVATIVE, LOCAL, LINE = "#1a7f37", "#c0242b", "#6e7781", "#57606a"
+LEGEND = (("value", VALUE), ("derivative of the result", DERIVATIVE), ("local derivative", LOCAL))
 FACES = {"variable": "#ddf4ff", "constant": "#f6f8fa", "operation": "#fff8c5"}
 
 
@@ -39,10 +40,12 @@ def draw(graph: Graph, inputs_left: bool = True, local: bool = True) -> "Figure"
     marks = [_mark(graph, edge, local) for edge in graph.edges]
     columns = _measure(graph, layout, marks)
     rows = [*layout.rows, *(row for bends in layout.bends for _, row in bends)]
-    top, bottom = (0.8 - min(rows)) * ROW, (-0.8 - max(rows)) * ROW
-    figure = Figure(figsize=(columns.width, top - bottom), dpi=150)
+    top, bottom = (0.8 - min(rows)) * ROW, (-0.8 - max(rows)) * ROW - MARK_HEIGHT
+    legend = LEGEND if local else LEGEND[:-1]
+    width = max(columns.width, GAP + sum(_text_width(text, SMALL_POINTS) + GAP for text, _ in legend))
+    figure = Figure(figsize=(width, top - bottom), dpi=150)
     FigureCanvasAgg(figure)
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, columns.width), ylim=(bottom, top))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(bottom, top))
     axes.set_axis_off()
     taken: list[tuple[float, float, float, float]] = []
     for i, mark in enumerate(marks):
@@ -51,6 +54,7 @@ def draw(graph: Graph, inputs_left: bool = True, local: bool = True) -> "Figure"
         _draw_mark(axes, _free_place(corners[-2:], mark, taken), mark)
     for i in range(len(graph.nodes)):
         _draw_node(axes, graph, layout, columns, i)
+    _draw_legend(axes, legend, bottom + GAP)
     return figure
 
 
@@ -136,6 +140,13 @@ def _draw_mark(axes: Any, center: tuple[float, float], mark: list[tuple[str, str
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.4}
         style = {"fontsize": SMALL_POINTS, "color": color, "bbox": box, "zorder": 2}
         axes.text(center[0], y, text, ha="center", va="center", **style)
+
+
+def _draw_legend(axes: Any, legend: tuple[tuple[str, str], ...], y: float) -> None:
+    x = GAP
+    for text, color in legend:
+        axes.text(x, y, text, fontsize=SMALL_POINTS, color=color, va="center")
+        x += _text_width(text, SMALL_POINTS) + GAP
 
 
 def _draw_node(axes: Any, graph: Graph, layout: Layout, columns: _Columns, i: int) -> None:
