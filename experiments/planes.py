@@ -41,7 +41,7 @@ def draw_plane(ax, probability, x, y, title, limits=None):
 
 
 def explain(figure, classes, *more):
-    """A legend below: what the marks of the two ``classes`` and the line stand for, and ``more`` artists with labels."""
+    """A legend below: what the marks of the two ``classes`` and the line stand for, and ``more`` artists."""
     from matplotlib.lines import Line2D
 
     drawn = {"linestyle": "none", "markersize": 5, "markeredgecolor": "white"}
