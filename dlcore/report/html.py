@@ -55,6 +55,9 @@ def build(folder: str | os.PathLike[str], figures: bool = True) -> pathlib.Path:
 
 def _draw(drawing: Drawing, folder: pathlib.Path) -> Picture:
     figure = drawing.draw()
+    if engine := figure.get_layout_engine():  # laid out once, and not for every format
+        engine.execute(figure)
+        figure.set_layout_engine(None)
     png = folder / "figures" / f"{drawing.name}.png"
     png.parent.mkdir(exist_ok=True)
     replace_file(png, lambda file: figure.savefig(file, format="png"))
