@@ -123,12 +123,13 @@ def get(tree: Any, path: str) -> Any:
 
 def replace(tree: T, path: str, value: Any) -> T:
     """``tree`` with ``value`` at ``path``, of several at each; raises ValueError as ``get`` does."""
+    made: Any = tree
     for place in places(tree, path) or [path]:
         new = value
-        for node, step in reversed(_way(tree, place)):
+        for node, step in reversed(_way(made, place)):
             new = _rebuilt(node, step, new)
-        tree = new
-    return tree
+        made = new
+    return made
 
 
 def nearest(word: str, words: Iterable[str]) -> list[str]:
