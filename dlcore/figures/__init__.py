@@ -1,5 +1,6 @@
 """Figures in one look, from arrays alone: a history, a study, a confusion matrix in, a matplotlib figure out."""
 
+from dlcore.figures.coordinates import sweep_isolation, sweep_parallel
 from dlcore.figures.curves import (
     compared_curves,
     ladder,
@@ -45,7 +46,9 @@ __all__ = [
     "step_curves",
     "sweep_curves",
     "sweep_histories",
+    "sweep_isolation",
     "sweep_map",
+    "sweep_parallel",
     "time_parts",
     "wrong_predictions",
 ]

@@ -33,6 +33,19 @@ def canvas(rows: int = 1, height: float = HEIGHT, width: float = WIDTH) -> tuple
     return figure, axes
 
 
+def panels(n: int, height: float = 2.4) -> tuple[Any, list[Any]]:
+    """A figure with ``n`` axes, two side by side where there are two, that share their y axis."""
+    columns = min(n, 2)
+    rows = -(-n // columns)
+    figure = blank(HEIGHT if n == 1 else height * rows)
+    axes = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
+    for ax in axes[:n]:
+        _plain(ax)
+    for ax in axes[n:]:
+        ax.remove()
+    return figure, axes[:n]
+
+
 def blank(height: float = HEIGHT, width: float = WIDTH) -> Any:
     """A figure without axes; a notebook shows it as the picture that it is."""
     return _figure_type()(figsize=(width, height), dpi=200, layout="constrained", facecolor="white")

@@ -1,12 +1,12 @@
 """What a sweep found: a study in, a figure out."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from dlcore.console.numbers import short
 from dlcore.figures.curves import last
+from dlcore.figures.scales import Scale, few, scale_of
 from dlcore.figures.style import (
     AS_WRITTEN,
     FAINT,
@@ -17,7 +17,6 @@ from dlcore.figures.style import (
     VERMILLION,
     End,
     canvas,
-    decimal_log,
     epoch_axis,
     epochs,
     fit_scale,
@@ -25,8 +24,6 @@ from dlcore.figures.style import (
     name_axes,
 )
 from dlcore.tuning import axes_of
-
-_LETTERS = 48  # side by side below the axes
 
 
 class Table(NamedTuple):
@@ -43,13 +40,18 @@ class Table(NamedTuple):
     cells: np.ndarray
 
 
+def varied(study: Any) -> dict[str, list[Any]]:
+    """The values of every hyperparameter that has several; where none has, of the first."""
+    axes = axes_of(study.space)
+    return {path: values for path, values in axes.items() if len(values) > 1} or dict([*axes.items()][:1])
+
+
 def lay_out(study: Any) -> Table:
     """Lay out the configurations by the learning rate, or else the longest axis, and the longest of the others."""
-    axes = axes_of(study.space)
-    several = {path: values for path, values in axes.items() if len(values) > 1} or dict([*axes.items()][:1])
-    paths = sorted(several, key=lambda path: ("learning_rate" not in path, -len(several[path])))
+    axes = varied(study)
+    paths = sorted(axes, key=lambda path: ("learning_rate" not in path, -len(axes[path])))
     column_path, row_path = (*paths, "")[:2]
-    columns, rows = _ordered(axes[column_path]), _ordered(axes.get(row_path, [None]))
+    columns, rows = scale_of(axes[column_path]).values, scale_of(axes.get(row_path, [None])).values
     cells = np.full((len(rows), len(columns)), -1)
     for i in study.order[::-1]:  # the best comes last and stays
         row = rows.index(study.space[i].get(row_path)) if row_path else 0
@@ -65,17 +67,18 @@ def sweep_curves(study: Any) -> Any:
     """
     figure, (ax,) = canvas(height=3.8)
     table, mean = lay_out(study), np.asarray(study.mean, float)
-    x, error = _places(ax.xaxis, table), np.nan_to_num(np.asarray(study.standard_error, float))
+    scale, error = scale_of(table.columns), np.nan_to_num(np.asarray(study.standard_error, float))
+    scale.write(ax.xaxis)
     ends = []
     for r, (row, value) in enumerate(zip(table.cells, table.rows, strict=True)):
         color, sound = SERIES[r % len(SERIES)], (row >= 0) & np.isfinite(mean[row])
-        y, shift = mean[row[sound]], _shift(x, r, len(table.rows), table)[sound]
+        y, shift = mean[row[sound]], _shift(scale, r, len(table.rows))[sound]
         style = {"color": color, "marker": MARKERS[r % len(MARKERS)], "markersize": 5, "capsize": 2.5}
         ax.errorbar(shift, y, error[row[sound]], linewidth=1.5, elinewidth=1.2, label=f"{value}", **style)
         ends.append(End(last(y), short(value, 3), color))
     fit_scale(ax, [mean], span=5.0)
-    _mark_alike(ax, table, x, mean, study.by.cost(error), *_best(study))
-    _mark_diverged(ax, table, x, mean)
+    _mark_alike(ax, table, scale, mean, study.by.cost(error), *choice_of(study))
+    _mark_diverged(ax, table, scale, mean)
     _label_rows(ax, table, ends)
     name_axes(ax, table.column_path, str(study.by))
     return figure
@@ -85,7 +88,7 @@ def sweep_map(study: Any) -> Any:
     """What a study compares as color and number; the best in a frame, those as good as it with a dot."""
     from matplotlib.colors import LogNorm
 
-    table, (best, alike) = lay_out(study), _best(study)
+    table, (best, alike) = lay_out(study), choice_of(study)
     figure, (ax,) = canvas(height=max(2.4, 0.5 * len(table.rows) + 1.5))
     values = np.where(table.cells >= 0, np.asarray(study.mean, float)[table.cells], np.nan)
     sound = np.where(np.isfinite(values), values, np.nan)
@@ -104,7 +107,7 @@ def sweep_map(study: Any) -> Any:
     ax.grid(False)
     ax.set_xticks(range(len(table.columns)), [short(v, 3) for v in table.columns], **AS_WRITTEN)
     ax.set_yticks(range(len(table.rows)), [short(v, 3) for v in table.rows], **AS_WRITTEN)
-    name_axes(ax, table.column_path, _broken(table.row_path))
+    name_axes(ax, table.column_path, broken(table.row_path))
     return figure
 
 
@@ -118,18 +121,18 @@ def sweep_histories(study: Any) -> Any:
     """What a study compares of all configurations over the epochs, mean over seeds; colored by the columns."""
     from matplotlib import colormaps
 
-    table, (best, _) = lay_out(study), _best(study)
+    table, (best, _) = lay_out(study), choice_of(study)
     figure, (ax,) = canvas(height=3.6)
     # [configurations, seeds, epochs]: a curve ends where the first of its seeds did
     curves = study.curves.mean(1)
     colors = colormaps["viridis"](np.linspace(0, 0.85, len(table.columns)))
-    ends = []
+    ends, named = [], few(len(table.columns))
     for c, value in enumerate(table.columns):
         members = [i for i in table.cells[:, c] if i >= 0]
         for i in members:
             ax.plot(epochs(curves[i]), curves[i], color=colors[c], linewidth=1, alpha=0.75)
         tail = [last(curves[i]) for i in members]
-        if np.isfinite(tail).any():
+        if c in named and np.isfinite(tail).any():
             ends.append(End(float(np.nanmean(tail)), short(value, 3), colors[c]))
     if best is not None:
         ax.plot(epochs(curves[best]), curves[best], color=INK, linewidth=2.4, label="best")
@@ -141,7 +144,7 @@ def sweep_histories(study: Any) -> Any:
     return figure
 
 
-def _best(study: Any) -> tuple[int | None, list[int]]:
+def choice_of(study: Any) -> tuple[int | None, list[int]]:
     """The best configuration and those alike; None and nothing where all diverged."""
     return (study.best, study.one_standard_error) if np.isfinite(study.mean).any() else (None, [])
 
@@ -152,61 +155,27 @@ def _blow_up(curves: np.ndarray) -> float:
     return 10 * float(np.median(start)) if start.size else np.inf
 
 
-def _ordered(values: Sequence[Any]) -> list[Any]:
-    return sorted(values) if all(_is_number(v) for v in values) else list(values)
+def _shift(scale: Scale, r: int, rows: int) -> np.ndarray:
+    """The places of a scale, moved a little for the r-th line, so that error bars stand beside each other."""
+    u = scale.spread(scale.places)
+    step = float(np.min(np.diff(u))) if len(u) > 1 else 1.0
+    return scale.back(u + (r - (rows - 1) / 2) / max(rows, 4) * 0.22 * step)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_log(columns: Sequence[Any]) -> bool:
-    return all(_is_number(v) and v > 0 for v in columns) and max(columns) >= 5 * min(columns)
-
-
-def _is_linear(columns: Sequence[Any]) -> bool:
-    return not _is_log(columns) and all(_is_number(v) for v in columns) and len(columns) > 1
-
-
-def _places(axis: Any, table: Table) -> np.ndarray:
-    ax, columns = axis.axes, table.columns
-    if _is_log(columns):
-        ax.set_xscale("log")
-        decimal_log(axis, columns)
-        ax.set_xticks(columns, [short(v, 3) for v in columns], rotation=_turn(columns))
-        return np.asarray(columns, float)
-    x = np.asarray(columns, float) if _is_linear(columns) else np.arange(len(columns), dtype=float)
-    ax.set_xticks(x, [short(v, 3) for v in columns], rotation=_turn(columns), **AS_WRITTEN)
-    return x
-
-
-def _turn(columns: Sequence[Any]) -> int:
-    """Degrees to turn the labels by where they would run into each other."""
-    return 45 if sum(len(short(v, 3)) + 2 for v in columns) > _LETTERS else 0
-
-
-def _shift(x: np.ndarray, r: int, rows: int, table: Table) -> np.ndarray:
-    """x moved a little for the r-th line, so that error bars stand beside each other."""
-    part = (r - (rows - 1) / 2) / max(rows, 4) * 0.22
-    if _is_log(table.columns):
-        return x * (max(table.columns) / min(table.columns)) ** (part / max(len(x) - 1, 1))
-    return x + part * (float(np.min(np.diff(x))) if len(x) > 1 else 1.0)
-
-
-def _mark_alike(ax, table, x, mean, error, best, alike) -> None:
+def _mark_alike(ax, table, scale, mean, error, best, alike) -> None:
     if best is None:
         return
     ax.axhspan(mean[best], mean[best] + error[best], color=GRAY, alpha=0.18, linewidth=0, zorder=0.5)
     for i in {*alike, best}:
         for r, c in zip(*np.nonzero(table.cells == i), strict=True):
-            place = _shift(x, int(r), len(table.rows), table)[c], mean[i]
+            place = _shift(scale, int(r), len(table.rows))[c], mean[i]
             ring = {"edgecolor": INK, "linewidth": 2.0 if i == best else 0.9, "facecolor": "none", "zorder": 5}
             ax.scatter(*place, s=130 if i == best else 80, **ring)
 
 
-def _mark_diverged(ax, table, x, mean) -> None:
+def _mark_diverged(ax, table, scale, mean) -> None:
     lost = [
-        (_shift(x, r, len(table.rows), table)[c], SERIES[r % len(SERIES)])
+        (_shift(scale, r, len(table.rows))[c], SERIES[r % len(SERIES)])
         for (r, c), i in np.ndenumerate(table.cells)
         if i >= 0 and not np.isfinite(mean[i])
     ]
@@ -225,5 +194,6 @@ def _label_rows(ax, table, ends) -> None:
     ax.set_title(f"lines: {table.row_path}", fontsize=9, color=GRAY, loc="left", pad=16)
 
 
-def _broken(path: str) -> str:
+def broken(path: str) -> str:
+    """``path``, a long one on a line for every step."""
     return path.replace(".", ".\n") if len(path) > 20 else path

@@ -15,8 +15,8 @@ class Recipe:
 
     hidden: tuple[int, ...] = (128,)
     """Units of the hidden layers."""
-    dropout: float = 0.0
-    """Probability of dropping a hidden unit."""
+    dropouts: tuple[float, ...] = (0.0,)
+    """Probabilities of dropping a hidden unit; of several the first is that of the coarse sweep."""
     learning_rates: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1)
     """Learning rates of the coarse sweep."""
     weight_decays: tuple[float, ...] = (0.0, 1e-4, 1e-3, 1e-2)
@@ -49,7 +49,7 @@ _LEAST = {
     "patience": 1,
     "folds": 0,
     "weight_decays": 0,
-    "dropout": 0,
+    "dropouts": 0,
 }
 
 
@@ -57,12 +57,12 @@ def check(recipe: Recipe) -> None:
     """Raise ValueError for the first option out of its range."""
     for name, low in _LEAST.items():
         _require(name, f"at least {low}", getattr(recipe, name), lambda v, low=low: v >= low)
-    _require("dropout", "a probability below 1", recipe.dropout, lambda v: v < 1, "0.5")
+    _require("dropouts", "probabilities below 1", recipe.dropouts, lambda v: v < 1, "0 0.2 0.5")
     rates = recipe.learning_rates
     _require("learning_rates", "positive numbers", rates, lambda v: 0 < v < math.inf, "1e-4 1e-3 1e-2")
     _require("weight_decays", "finite numbers", recipe.weight_decays, lambda v: v < math.inf, "0 1e-4")
     check_ground_truth(recipe.ground_truth)
-    for name in ("learning_rates", "weight_decays"):
+    for name in ("learning_rates", "weight_decays", "dropouts"):
         if not getattr(recipe, name):
             raise ValueError(needed(name, "at least one", "none", "1e-3"))
 

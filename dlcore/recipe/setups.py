@@ -58,10 +58,12 @@ def outputs_of(dataset: Dataset) -> int:
 def setup_of(recipe: Recipe, dataset: Dataset) -> Setup:
     """The setup that ``recipe`` starts from: an MLP with ReLU, Adam and an L2 penalty.
 
-    The last layer starts near zero, so that all classes are equally probable: the first loss is ln c.
+    The last layer starts near zero, so that all classes are equally probable: the first loss is ln c. Layers of dropout
+    that could only drop nothing are not there: they would draw random numbers in every step.
     """
+    dropout = recipe.dropouts[0] if any(recipe.dropouts) else None
     return Setup(
-        model=mlp((*recipe.hidden, outputs_of(dataset)), dropout=recipe.dropout, output_init=normal(0.01)),
+        model=mlp((*recipe.hidden, outputs_of(dataset)), dropout=dropout, output_init=normal(0.01)),
         loss=losses.softmax_cross_entropy if dataset.classes else losses.squared_error,
         optimizer=Adam(),
         penalty=L2(0.0),
@@ -72,13 +74,14 @@ def setup_of(recipe: Recipe, dataset: Dataset) -> Setup:
 
 
 def setup_from(source: str | None, dataset: Dataset) -> Setup:
-    """The setup of a JSON file, of a run folder, or ``module:name`` in Python; None is the one the recipe starts from.
+    """The setup of a JSON file, of a run folder, or ``module:name`` in Python; None is the one the recipe starts from,
+    with dropout at a rate of 0.
 
     A name in Python is a ``Setup``, or a function that makes one of the data set. Raises ValueError, in one line, for
     anything else.
     """
     if source is None:
-        return setup_of(Recipe(), dataset)
+        return setup_of(Recipe(dropouts=(0.0, 0.5)), dataset)  # with a layer of dropout, whose rate has a path
     path = pathlib.Path(source).expanduser()
     if path.exists() or ":" not in source:
         return _read(path / "setup.json" if path.is_dir() else path)

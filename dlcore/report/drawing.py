@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from dlcore import figures
 from dlcore.data import Examples
+from dlcore.figures.scales import MOST
 from dlcore.report.parts import each
 from dlcore.runs import (
     BudgetRecord,
@@ -79,19 +80,30 @@ def _ladder(sanity: SanityRecord) -> Iterator[Drawing]:
 
 def _sweep(sweep: SweepRecord) -> Iterator[Drawing]:
     study, key = sweep.study, f"sweep_{sweep.number}"
-    varied = sum(len(values) > 1 for values in sweep.axes.values())
-    if varied:
+    sizes = [len(values) for values in sweep.axes.values() if len(values) > 1]
+    sampled = len(sizes) > 1 and max(sizes) > MOST  # too many values for a line, or a cell, of each
+    if sizes and not sampled:
         caption = (
             f"The {study.by} where its mean is best, with standard error over the runs. Thick ring: the best; "
             "band and thin rings: within one standard error of it."
         )
         yield Drawing(f"{sweep.name}_curves", key, caption, partial(figures.sweep_curves, study))
-    if varied > 1:
+    if len(sizes) > 1 and not sampled:
         caption = "The same numbers as a map. Frame: the best; dots: within one standard error of it."
         yield Drawing(f"{sweep.name}_map", key, caption, partial(figures.sweep_map, study))
+    if len(sizes) > 2 or sampled:  # else the map shows every configuration
+        yield from _spaces(sweep)
     if sweep.axes:
         caption = "Learning curves of all configurations, mean over the runs."
         yield Drawing(f"{sweep.name}_histories", key, caption, partial(figures.sweep_histories, study))
+
+
+def _spaces(sweep: SweepRecord) -> Iterator[Drawing]:
+    study, key = sweep.study, f"sweep_{sweep.number}"
+    caption = "What each hyperparameter can reach: the best at each of its values, whatever the others are."
+    yield Drawing(f"{sweep.name}_isolation", key, caption, partial(figures.sweep_isolation, study))
+    caption = "Every configuration as a line through its values to what it reached. Thick: the best; dotted: diverged."
+    yield Drawing(f"{sweep.name}_parallel", key, caption, partial(figures.sweep_parallel, study))
 
 
 def _training(training: TrainingRecord) -> Iterator[Drawing]:

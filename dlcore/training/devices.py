@@ -88,3 +88,14 @@ def agreed(mesh: Mesh | None, count: int, asked: bool) -> tuple[int, bool]:
 
     told = np.asarray(process_allgather(np.array([count, -int(asked)], np.int32)))
     return int(told[:, 0].min()), bool(told[:, 1].min() < 0)
+
+
+def exchanged(mine: bytes) -> list[bytes]:
+    """What each process says, in their order, when all of them say something."""
+    from jax.experimental.multihost_utils import process_allgather
+
+    sizes = np.ravel(process_allgather(np.array([len(mine)], np.int32)))
+    said = np.zeros(sizes.max(), np.uint8)
+    said[: len(mine)] = np.frombuffer(mine, np.uint8)
+    told = np.asarray(process_allgather(said))
+    return [one[:size].tobytes() for one, size in zip(told, sizes, strict=True)]

@@ -1,4 +1,7 @@
-"""Every place in a tree has a name: its path, ``optimizer.learning_rate.initial`` or ``model.layers[2].rate``."""
+"""Every place in a tree has a name: its path, ``optimizer.learning_rate.initial`` or ``model.layers[2].rate``.
+
+With ``[*]`` for a number, ``model.layers[*].rate``, a path names that place in every layer that has it.
+"""
 
 import dataclasses
 import difflib
@@ -8,6 +11,7 @@ from typing import Any, TypeVar
 import jax
 
 T = TypeVar("T")
+EVERY = "[*]"  # in a path: every place of a list, or a tuple
 
 
 def children(node: Any) -> dict[str, Any]:
@@ -87,25 +91,45 @@ def _find(node: Any, path: str) -> list[tuple[Any, str]] | None:
     return None
 
 
+def _begun(path: str) -> str:
+    return path if path.startswith("[") or not path else f".{path}"
+
+
 def _way(tree: Any, path: str) -> list[tuple[Any, str]]:
-    way = _find(tree, path if path.startswith("[") or not path else f".{path}")
+    way = _find(tree, _begun(path))
     if way is None:
         there = nearest(path, paths(tree))
         raise ValueError(f"no hyperparameter at {path!r}; nearest first, there are: {', '.join(there)}")
     return way
 
 
+def places(tree: Any, path: str) -> list[str]:
+    """The paths of the places that ``path`` names: several with a ``[*]``, none where there is no such place."""
+    if _find(tree, _begun(path)) is not None:
+        return [path]
+    before, every, after = path.partition(EVERY)
+    if not every or _find(tree, _begun(before)) is None:
+        return []
+    steps = [step for step in children(get(tree, before)) if step.startswith("[")]
+    return [place for step in steps for place in places(tree, f"{before}{step}{after}")]
+
+
 def get(tree: Any, path: str) -> Any:
-    """The value at ``path``; raises ValueError with the paths there are, nearest first."""
-    way = _way(tree, path)
+    """The value at ``path``, of several the first; raises ValueError with the paths there are, nearest first."""
+    place, *_ = places(tree, path) or [path]
+    way = _way(tree, place)
     return children(way[-1][0])[way[-1][1]] if way else tree
 
 
 def replace(tree: T, path: str, value: Any) -> T:
-    """``tree`` with ``value`` at ``path``; raises ValueError with the paths there are, nearest first."""
-    for node, step in reversed(_way(tree, path)):
-        value = _rebuilt(node, step, value)
-    return value
+    """``tree`` with ``value`` at ``path``, of several at each; raises ValueError as ``get`` does."""
+    made: Any = tree
+    for place in places(tree, path) or [path]:
+        new = value
+        for node, step in reversed(_way(made, place)):
+            new = _rebuilt(node, step, new)
+        made = new
+    return made
 
 
 def nearest(word: str, words: Iterable[str]) -> list[str]:

@@ -65,7 +65,7 @@ def one_change_at_a_time(
     folds, space, names = [data, *others.values()], list(changes.values()), (*changes, *others)
     kinds = [*((i, 0) for i in range(len(space))), *((0, fold) for fold in range(1, len(folds)))]
     rows = [Row(i, Stream(s, fold)) for i, fold in kinds for s in range(seeds)]
-    devices = tuple(jax.devices())
+    devices = tuple(jax.local_devices())
     (group,) = groups_of(setups_of(setup, space, data), rows, key, devices=devices, sizes=[n] * len(folds))
     found: dict[Row, Resting] = {}
     for finished in run(Job(0, group, setup.epochs), arrays(padded(folds)), devices=devices, watch=watch):

@@ -68,7 +68,7 @@ def data_ladder(
     folds = [(n, s) for n in sizes for s in range(seeds)]
     parts = padded([first_examples(data, n, np.random.default_rng([s, *_words(key)])) for n, s in folds])
     rows = [Row(0, Stream(s, i)) for i, (_, s) in enumerate(folds)]
-    places, chips = [len(data.train.y)] * len(rows), tuple(devices or jax.devices())
+    places, chips = [len(data.train.y)] * len(rows), tuple(devices or jax.local_devices())
     (group,) = groups_of(setups_of(setup, [{}], data), rows, key, devices=chips, sizes=places)
     found: dict[Row, Resting] = {}
     for finished in run(Job(0, group, setup.epochs), arrays(parts), devices=chips, watch=watch):

@@ -44,7 +44,7 @@ def train_ensemble(
     if not space:
         raise ValueError(needed("train_ensemble: space", "at least one assignment", "none", "to leave it out"))
     check_key(key)
-    data, devices = arrays(data), tuple(devices or jax.devices())
+    data, devices = arrays(data), tuple(devices or jax.local_devices())
     setups = setups_of(setup, space[:members], data)
     rows = [Row(i % len(setups), Stream(i)) for i in range(members)]
     groups = groups_of(setups, rows, key, devices=devices, width=width)

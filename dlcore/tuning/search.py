@@ -19,6 +19,7 @@ from dlcore.tuning.halving import Bracket, Halving, Hyperband
 from dlcore.tuning.keeper import Keeper
 from dlcore.tuning.known import Resting, Row, Rows, Stream, judged, mean_loss, together
 from dlcore.tuning.layout import Plan
+from dlcore.tuning.processes import Processes
 from dlcore.tuning.rows import Group, groups_of
 from dlcore.tuning.spaces import Assignment
 from dlcore.tuning.widths import program_name, recall
@@ -123,7 +124,8 @@ def laid(asked: Asked, setups: Sequence[Setup], how: How) -> Laid:
     groups = groups_of(setups, rows, asked.key, devices=how.devices, width=how.width, sizes=sizes)
     names = [program_name(group, data, how.devices) if how.width is None else "" for group in groups]
     if not how.plans:
-        widths = [how.widths.get(name) or recall(name) for name in names]
+        alone = jax.process_count() == 1  # other processes may remember other widths
+        widths = [how.widths.get(name) or (recall(name) if alone else None) for name in names]
         groups = [group.wide(w, len(how.devices)) if w else group for group, w in zip(groups, widths, strict=True)]
     return Laid(groups, names, rows, sizes, data)
 
@@ -138,7 +140,7 @@ class _Search:
             self.groups = self._as_before(self.groups)
         for name, group in zip(self.names, self.groups, strict=True):
             how.lay(name, group.plan.rows)
-        self.crew = how.executor and Crew(how.executor, _package(asked, known))
+        self.crew = self._crew(known)
         self.brackets = brackets_of(asked, setups)
         self.keeper = Keeper(len(asked.streams), asked.keep, asked.by)
         self.total, self.done = sum(map(_trainings, self.brackets)) * len(asked.streams), 0
@@ -152,6 +154,12 @@ class _Search:
             plan = group.plan.or_before(before, lacking.values())
             made.append(group._replace(plan=plan.of(Counter(row.stream for row in group.rows).values())))
         return made
+
+    def _crew(self, known: Laid) -> Crew | Processes | None:
+        """Who trains beside this process."""
+        if self.how.executor is not None:
+            return Crew(self.how.executor, _package(self.asked, known))
+        return Processes(self.groups, self.data, self.how.devices) if jax.process_count() > 1 else None
 
     def answer(self) -> Answer:
         for bracket in self.brackets:

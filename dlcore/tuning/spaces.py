@@ -13,7 +13,7 @@ import numpy as np
 from dlcore import tree
 from dlcore.numerics.errors import needed
 from dlcore.training import Setup, as_arrays, check_setup
-from dlcore.tree.names import get, replace
+from dlcore.tree.names import EVERY, get, places, replace
 
 T = TypeVar("T")
 Assignment = dict[str, Any]
@@ -81,9 +81,10 @@ def _is_numeric(leaf):
 def assign(setup: T, assignment: Mapping[str, Any]) -> T:
     """``setup`` with every value of ``assignment`` at its path; raises ValueError for a path that does not exist.
 
-    A path below another one is put in after it: a new optimizer, then its learning rate.
+    A path below another one is put in after it: a new optimizer, then its learning rate. ``model.layers[*].rate`` is
+    that place in every layer that has it, and one of them may still have a value of its own.
     """
-    for path in sorted(assignment, key=lambda path: path.count(".") + path.count("[")):
+    for path in sorted(assignment, key=lambda path: (path.count(".") + path.count("["), EVERY not in path)):
         get(setup, path)
         setup = replace(setup, path, assignment[path])
     return setup
@@ -118,7 +119,8 @@ def range_of(setup: Any, path: str) -> tree.Range | None:
     """The range that the field at ``path`` of ``setup`` declares, or that of the place of what stands in for it."""
     node: Any = setup
     declared = None
-    for step in re.findall(r"\[\d+\]|[^.\[\]]+", path):
+    place, *_ = places(setup, path) or [path]
+    for step in re.findall(r"\[\d+\]|[^.\[\]]+", place):
         is_class = dataclasses.is_dataclass(node) and not isinstance(node, type)
         metadata = {f.name: f.metadata for f in dataclasses.fields(node)}.get(step, {}) if is_class else {}
         declared = (metadata["range"] or declared) if "range" in metadata else None

@@ -48,7 +48,9 @@ def sweep(
     Row (i, s, f) is ``train(assign(setup, space[i]), data of fold f, jax.random.fold_in(key, s))``: within a seed all
     rows share initial parameters and the order of mini-batches. Numbers are stacked and vmapped; assignments that
     differ in structure are grouped. At most ``width`` trainings run at once on each of ``devices`` (default: all):
-    without it as many as memory has room for and, in a long study, as turn out quickest; ``plan`` says it before. With
+    without it as many as memory has room for and, in a long study, as turn out quickest; ``plan`` says it before. After
+    ``jax.distributed.initialize`` all processes make the same call, each trains its share of it on its own devices, and
+    each has the whole study. With
     an ``executor`` of ``concurrent.futures``, such as that of a Dask cluster, its workers train, call by call, each on
     its own first device: a call whose worker dies or fails is trained by another.
 
@@ -175,6 +177,9 @@ def extend(
 
 def _kept(folder, asked, setups, how, before: Found):
     """The study, with what the folder has, to which comes what was found ``before``."""
+    if jax.process_count() > 1 and how.executor is None:
+        got, hint = f"{jax.process_count()} of them", "study.save(folder) in the first, or an executor"
+        raise ValueError(needed("sweep: folder", "one process", got, hint))
     with StudyFolder(folder, asked) as kept:
         for rows in alike(before, but=kept.found):
             kept.note(rows)
@@ -191,16 +196,24 @@ def _answered(asked: Asked, setups: list[Setup], found: Found, how: How, note: A
 
 
 def _how(devices, executor, width, watch):
-    """Workers take their own first device each, of which this process need not know."""
+    """Workers take their own first device each, of which this process need not know; processes take their own."""
     if executor is None:
-        return How(tuple(devices or jax.devices()), width, watch)
+        return How(_own(devices or jax.local_devices()), width, watch)
     if not isinstance(executor, Executor):
         hint = "Client(...).get_executor() of Dask, or a ProcessPoolExecutor"
         raise TypeError(needed("sweep: executor", "an executor of concurrent.futures", repr(executor), hint))
     if devices is not None:
         got = f"{len(devices)} devices"
         raise ValueError(needed("sweep: devices", "none beside an executor", got, "a worker for each device"))
-    return How(tuple(jax.devices()[:1]), width, watch, executor=executor)
+    return How(tuple(jax.local_devices()[:1]), width, watch, executor=executor)
+
+
+def _own(devices):
+    others = {device.process_index for device in devices} - {jax.process_index()}
+    if others:
+        what, got = "devices of this process", f"some of {len(others)} others"
+        raise ValueError(needed("sweep: devices", what, got, "devices=jax.local_devices()"))
+    return tuple(devices)
 
 
 def _check(space, seeds, keep, width, halving):

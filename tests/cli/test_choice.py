@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dlcore.recipe.steps import train, tune
-from dlcore.recipe.steps.tune import DECAY, RATE
+from dlcore.recipe.steps.tune import DECAY, DROPOUT, RATE
 from dlcore.training import Run
 from dlcore.tuning import Study, sweep
 from tests.problems import small_setup
@@ -41,7 +41,14 @@ def test_the_simplest_within_one_standard_error_is_chosen(sweeps, wanted):
     assert (chosen.sweep.name, chosen.configuration) == wanted
 
 
-def test_the_finer_sweep_is_around_the_best_of_the_coarse_one(monkeypatch):
+def test_among_equal_penalties_more_dropout_is_simpler():
+    space = [{RATE: 1e-3, DECAY: 1e-3, DROPOUT: rate} for rate in (0.0, 0.2, 0.5)] + [{RATE: 1e-3, DECAY: 1e-3}]
+    losses = np.array([1.0, 1.04, 1.2, 1.01])[:, None] + np.array([-0.1, 0.0, 0.1])
+    assert tune.choose([(SimpleNamespace(name="refined", number=3), _study(losses, space))]).configuration == 1
+
+
+@pytest.mark.parametrize("dropouts", [(0.5,), (0.0, 0.2)])
+def test_the_finer_sweep_is_around_the_best_of_the_coarse_one(monkeypatch, dropouts):
     asked = {}
 
     def search(name, number, setup, axes, seeds, task, folder):
@@ -49,12 +56,14 @@ def test_the_finer_sweep_is_around_the_best_of_the_coarse_one(monkeypatch):
         return swept(name, [5.0, 1.0, 3.0, 4.0, 2.0])  # of the rates 1e-3, 2e-3, and so on
 
     monkeypatch.setattr(tune, "search", search)
-    recipe = SimpleNamespace(learning_rates=[1e-3], weight_decays=[0.0], seeds=3)
+    recipe = SimpleNamespace(learning_rates=[1e-3], weight_decays=[0.0], seeds=3, dropouts=dropouts)
     made = list(tune.stages(cast(Any, recipe), small_setup(), cast(Any, None)))
     assert [record.name for record, _ in made] == ["linear", "coarse", "refined"]
     rates = asked["refined"][RATE]
     assert 2e-3 in rates
     assert 1e-3 <= min(rates) < 2e-3 < max(rates) <= 3e-3
+    assert asked["coarse"].keys() == {RATE, DECAY}
+    assert asked["refined"].get(DROPOUT) == ([0.0, 0.2] if len(dropouts) > 1 else None)
 
 
 def test_a_single_run_tells_no_standard_error_and_all_diverged_is_said():

@@ -116,7 +116,7 @@ X = np.random.default_rng(0).normal(size=(60, 3))
         (["iris", "--seeds", "0"], "seeds"),
         (["iris", "--epochs", "0"], "epochs"),
         (["iris", "--learning-rates", "-0.1"], "learning_rates"),
-        (["iris", "--dropout", "1.5"], "dropout"),
+        (["iris", "--dropouts", "0", "1.5"], "dropouts: needed probabilities below 1, got 1.5"),
         (["iris", "--folds", "121"], "folds: needed at most 120"),
         (["iris", "--folds", "-1"], "folds"),
         (["iris", "--weight-decays", "-1"], "weight_decays"),

@@ -70,8 +70,8 @@ def sanity(run, accuracy=True):
     run.keep(SanityRecord(jnp.float32(1.12), math.log(3), "ln c", expected, rungs))
 
 
-def sweep(run, name, accuracy=True, rates=(1e-3, 1e-2, 1e-1, 1.0), lost=1):
-    space, rng = tuple(grid({RATE: rates, DECAY: [0.0, 1e-4]})), np.random.default_rng(0)
+def sweep(run, name, accuracy=True, rates=(1e-3, 1e-2, 1e-1, 1.0), lost=1, **more):
+    space, rng = tuple(grid({RATE: rates, DECAY: [0.0, 1e-4], **more})), np.random.default_rng(0)
     n = len(space)
     loss = np.abs(np.log10([p[RATE] for p in space]) + 2)[:, None] + 0.1 + 0.02 * rng.random((n, 3))
     curves = loss[..., None] + np.geomspace(1, 1e-3, 6)

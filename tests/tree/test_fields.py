@@ -60,6 +60,18 @@ def test_a_path_that_does_not_exist_names_those_that_do():
                 tree.get(full_setup(), path)
 
 
+def test_a_star_names_a_place_in_every_layer_that_has_it():
+    model = sequential(Dense(4), Dropout(0.1), sequential(Dropout(0.2), relu), Dropout(0.3), Dense(2))
+    changed = tree.replace(model, "layers[*].rate", 0.5)
+    assert changed == sequential(Dense(4), Dropout(0.5), sequential(Dropout(0.2), relu), Dropout(0.5), Dense(2))
+    assert tree.get(model, "layers[*].rate") == 0.1
+    deep = tree.replace(model, "layers[*].layers[*].rate", 0.5)
+    assert deep == tree.replace(model, "layers[2].layers[0].rate", 0.5)
+    assert tree.get({"a[*]": 1}, "a[*]") == 1  # a key of that name is itself
+    with pytest.raises(ValueError, match=r"no hyperparameter at 'layers\[\*\].rates'; nearest first.*layers\[1\].rate"):
+        tree.replace(model, "layers[*].rates", 0.5)
+
+
 def test_equality_is_by_value_and_hashes_agree():
     a, b = full_setup(), full_setup()
     assert a == b

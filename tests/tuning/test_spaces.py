@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dlcore.diagnosis.compilations import count_compilations
+from dlcore.layers import Dense, Dropout, sequential
 from dlcore.losses import softmax_cross_entropy
 from dlcore.numerics.formats import Scalar
 from dlcore.optimizers import SGD, Adam, Momentum
@@ -133,6 +134,27 @@ def test_arrays_as_values_are_trained_and_told_apart():
 def weighted(outputs, labels, weight):
     """Cross entropy with a weight for every class."""
     return softmax_cross_entropy(outputs, labels) * weight[labels]
+
+
+EVERY_RATE = "model.layers[*].rate"
+
+
+def test_one_axis_for_all_layers_is_that_of_setups_written_by_hand():
+    setup = small_setup(model=sequential(Dense(8), Dropout(0.0), Dense(8), Dropout(0.0), Dense(3)), epochs=3)
+    study = sweep(setup, grid({EVERY_RATE: [0.0, 0.5]}), DATA, KEY, devices=TWO[:1])
+    by_hand = [{"model.layers[1].rate": rate, "model.layers[3].rate": rate} for rate in (0.0, 0.5)]
+    np.testing.assert_array_equal(study.loss, sweep(setup, by_hand, DATA, KEY, devices=TWO[:1]).loss)
+    assert axes_of(study.space) == {EVERY_RATE: [0.0, 0.5]}
+    both = assign(setup, {"model.layers[3].rate": 0.1, EVERY_RATE: 0.5})
+    assert both == assign(setup, {"model.layers[1].rate": 0.5, "model.layers[3].rate": 0.1})
+
+
+def test_an_axis_for_all_layers_has_the_range_of_their_field():
+    setup = small_setup(model=sequential(Dense(8), Dropout(0.0), Dense(3)))
+    assert range_of(setup, EVERY_RATE) == range_of(setup, "model.layers[1].rate")
+    assert beyond({EVERY_RATE: [0.0, 0.2, 0.5]}, {EVERY_RATE: 0.5}, setup=setup) == {EVERY_RATE: 0.75}
+    assert edges({EVERY_RATE: [0.5, 1.0]}, {EVERY_RATE: 1.0}, setup=setup) == {}
+    assert range_of(None, EVERY_RATE) is None
 
 
 def test_a_path_below_another_is_put_in_after_it():

@@ -61,7 +61,7 @@ def _of_one_kind(tasks):
 
 
 def _found(setups, rows, splits) -> dict[Row, Resting]:
-    devices, sizes = tuple(jax.devices()), [len(split.train.y) for split in splits]
+    devices, sizes = tuple(jax.local_devices()), [len(split.train.y) for split in splits]
     different = list(dict.fromkeys(rows))
     groups = groups_of(setups, different, jax.random.key(0), devices=devices, sizes=sizes)
     stacked = arrays(padded(splits))

@@ -1,4 +1,7 @@
-"""Third step: a linear model; the network, by a coarse sweep as wide as it takes; a finer one around its best."""
+"""Third step: a linear model; the network, by a coarse sweep as wide as it takes; a finer one around its best.
+
+Dropout comes with the finer one: what it is good for is seen beside a rate and a penalty that are about right.
+"""
 
 import dataclasses
 import time
@@ -18,7 +21,7 @@ from dlcore.runs import SweepRecord
 from dlcore.training import Setup
 from dlcore.tuning import Study, assign, axes_of, beyond, extend, grid, refine, sweep
 
-RATE, DECAY = "optimizer.learning_rate", "penalty.strength"
+RATE, DECAY, DROPOUT = "optimizer.learning_rate", "penalty.strength", "model.layers[*].rate"
 STAGES = ("linear", "coarse", "refined")
 WIDER = 3  # times that axes are extended where the best lies at an end
 
@@ -38,6 +41,7 @@ def stages(recipe: Recipe, setup: Setup, task: Task, folder: Path | None = None)
             if not study.sound:
                 return
             axes = refine(axes_of(study.space), study.space[study.best], setup=setup)
+            axes |= {DROPOUT: list(recipe.dropouts)} if len(recipe.dropouts) > 1 else {}
 
 
 def search(
@@ -102,8 +106,8 @@ class Chosen(NamedTuple):
 def choose(sweeps: Sequence[tuple[SweepRecord, Study]]) -> Chosen:
     """The simplest configuration within one standard error of the best of all sweeps.
 
-    A linear model is simpler than a network, then a larger penalty than a smaller one; among equals the best loss
-    decides. Raises ValueError where all configurations of all sweeps diverged.
+    A linear model is simpler than a network, then a larger penalty than a smaller one, then more dropout than less;
+    among equals the best loss decides. Raises ValueError where all configurations of all sweeps diverged.
     """
     sound = [one for one in sweeps if one[1].sound] or list(sweeps)
     _, best = min(sound, key=lambda one: _cost(one[1], one[1].best))
@@ -112,9 +116,10 @@ def choose(sweeps: Sequence[tuple[SweepRecord, Study]]) -> Chosen:
     return min(rivals, key=_complexity)
 
 
-def _complexity(choice: Chosen) -> tuple[bool, float, float]:
+def _complexity(choice: Chosen) -> tuple[bool, float, float, float]:
     study, i = choice.study, choice.configuration
-    return choice.sweep.name != "linear", -study.space[i][DECAY], _cost(study, i)
+    one = study.space[i]
+    return choice.sweep.name != "linear", -one[DECAY], -one.get(DROPOUT, 0.0), _cost(study, i)
 
 
 def _cost(study: Study, i: int) -> float:
