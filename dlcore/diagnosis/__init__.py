@@ -2,13 +2,15 @@
 
 from dlcore.diagnosis.budget import BUDGET_RULES, ErrorBudget, error_rate, judge_budget, mean_error
 from dlcore.diagnosis.confidence import Calibration, calibration
+from dlcore.diagnosis.examination import examine, verdicts_of
+from dlcore.diagnosis.histograms import DECADES, Histograms
 from dlcore.diagnosis.mislabeled import LabelNoise, label_noise
 from dlcore.diagnosis.neighbors import CHANGE_RULES, judge_changes
 from dlcore.diagnosis.parts import Parts, look_at
-from dlcore.diagnosis.probes import Probe, probe
+from dlcore.diagnosis.probes import Probe, probe, sound_members
 from dlcore.diagnosis.rules import RULES, diagnose
 from dlcore.diagnosis.sanity import initial_loss, overfit
-from dlcore.diagnosis.signatures import PART_SIGNATURES, SIGNATURES, examine, verdicts_of
+from dlcore.diagnosis.signatures import PART_SIGNATURES, SIGNATURES
 from dlcore.diagnosis.signs import Curves, Gap, split_gap
 from dlcore.diagnosis.timing import TIMING_RULES, Timing, judge_timing, time_a_step
 from dlcore.diagnosis.verdicts import (
@@ -21,10 +23,12 @@ from dlcore.diagnosis.verdicts import (
     softmax_twice_bound,
     target_variance,
 )
+from dlcore.diagnosis.walk import Layers
 
 __all__ = [
     "BUDGET_RULES",
     "CHANGE_RULES",
+    "DECADES",
     "PART_SIGNATURES",
     "RULES",
     "SIGNATURES",
@@ -33,7 +37,9 @@ __all__ = [
     "Curves",
     "ErrorBudget",
     "Gap",
+    "Histograms",
     "LabelNoise",
+    "Layers",
     "Parts",
     "Probe",
     "Timing",
@@ -57,6 +63,7 @@ __all__ = [
     "probe",
     "softmax_floor",
     "softmax_twice_bound",
+    "sound_members",
     "split_gap",
     "target_variance",
     "time_a_step",

@@ -10,7 +10,8 @@ import numpy as np
 
 from dlcore.data import Examples
 from dlcore.diagnosis.contract import LossTrial, Outputs, given, tried
-from dlcore.diagnosis.walk import Layers, at_place, layers_at, parts_of
+from dlcore.diagnosis.histograms import Histograms, histograms_of
+from dlcore.diagnosis.walk import Layers, at_place, layers_at, parts_of, walked
 from dlcore.numerics.formats import Array
 from dlcore.training import Run, arrays, as_arrays, evaluate, predict
 from dlcore.training.forward import per_example
@@ -24,11 +25,12 @@ _EXAMPLES, _BATCH = 2048, 256  # that are looked at: for outputs, for layers
 class Probe:
     """What the rules on a training look at; arrays alone, of several members each with a first axis.
 
-    ``layers`` [2, parts] are those before the first step and after the last, ``moved`` the norm of
-    the difference, ``state_moved`` that of their states [parts]; ``weighted`` and ``stateful`` say which have
-    parameters and states. ``place`` and ``company``: by how much an output in evaluation mode depends on where its
-    example stands in the batch, and on which others are there, in standard deviations of the outputs. ``initial``: the
-    training loss before the first step; ``validation_error``: the standard error of the last validation loss.
+    ``layers`` [2, parts] are those before the first step and after the last, ``histograms`` how their values are
+    spread, ``moved`` the norm of the difference of the parameters, ``state_moved`` that of their states [parts];
+    ``kinds`` says what they are, ``weighted`` and ``stateful`` which have parameters and states. ``place`` and
+    ``company``: by how much an output in evaluation mode depends on where its example stands in the batch, and on which
+    others are there, in standard deviations of the outputs. ``initial``: the training loss before the first step;
+    ``validation_error``: the standard error of the last validation loss.
     ``constant``: that of the best constant prediction, as logarithm of probabilities and as probabilities, or twice
     that of the mean target. ``needs``: the least and the greatest target of a regression.
     """
@@ -37,6 +39,7 @@ class Probe:
     train: Outputs
     validation: Outputs
     layers: Layers
+    histograms: Histograms
     moved: Any
     state_moved: Any
     place: Any
@@ -51,6 +54,7 @@ class Probe:
     update_ratio: Any
     epochs: Any
     names: tuple[str, ...] = static()
+    kinds: tuple[str, ...] = static()
     weighted: tuple[bool, ...] = static()
     stateful: tuple[bool, ...] = static()
 
@@ -74,6 +78,13 @@ def probe(run: Run, data: Any) -> Probe:
     return _program(run.members is not None, jax.default_backend())(*what, *parts)
 
 
+def sound_members(run: Run, measured: Probe) -> list[Probe]:
+    """What was measured of the members that did not diverge; of all where all did."""
+    diverged = np.atleast_1d(jax.device_get(run.state.diverged))
+    sound = [one for one, lost in zip(measured.members, diverged, strict=True) if not lost]
+    return sound or measured.members
+
+
 @functools.cache
 def _program(members, platform):
     """It runs once and for a moment: on the CPU a quick compilation saves more than it costs."""
@@ -89,12 +100,15 @@ def _measure(setup, learner, inputs, key, history, epoch, train, validation):
     parts, batch = parts_of(setup.model), (x[:_BATCH], y[:_BATCH], jax.random.fold_in(key, 0))
     outputs, seen = (predict(setup, params, model_state, part.x) for part in (train, validation))
     some = (params, model_state), (first.params, first.model_state)
+    both = _stacked(first[:2], (params, model_state))
+    walks = jax.vmap(lambda p, s: walked(setup, p, s, *batch))(*both)
     (own, states), (old, old_states) = ([[at_place(tree, p.place) for p in parts] for tree in pair] for pair in some)
     return Probe(
         loss=tried(setup, outputs, y),
         train=given(outputs, y),
         validation=given(seen, validation.y),
-        layers=jax.vmap(lambda p, s: layers_at(setup, p, s, *batch))(*_stacked(first[:2], (params, model_state))),
+        layers=jax.vmap(lambda p, s, walk: layers_at(setup, p, s, walk))(*both, walks),
+        histograms=histograms_of(walks),
         moved=_distances(own, old),
         state_moved=_distances(states, old_states),
         **_dependence(setup, params, model_state, batch[0]),
@@ -108,6 +122,7 @@ def _measure(setup, learner, inputs, key, history, epoch, train, validation):
         update_ratio=history.update_ratio,
         epochs=epoch,
         names=tuple(part.name for part in parts),
+        kinds=tuple(part.kind for part in parts),
         weighted=tuple(bool(jax.tree.leaves(one)) for one in own),
         stateful=tuple(bool(jax.tree.leaves(one)) for one in states),
     )

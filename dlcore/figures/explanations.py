@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from dlcore.console.numbers import percent
+from dlcore.console.numbers import percent, short
 from dlcore.console.progress import duration
-from dlcore.figures.style import AS_WRITTEN, BLUE, GRAY, GREEN, INK, VERMILLION, canvas, name_axes
+from dlcore.figures.style import AS_WRITTEN, BLUE, FAINT, GRAY, GREEN, INK, VERMILLION, canvas, name_axes, panels
 
 _BAR = 0.62
 
@@ -57,6 +57,24 @@ def error_parts(names: Sequence[str], errors: Any, standard_errors: Any, constan
         ax.text(constant, -0.55, "constant prediction", ha="right", fontsize=8, color=GRAY)
     ax.set_xlim(left=0)
     name_axes(ax, "error; red: more than the one above, green: less", "")
+    return figure
+
+
+def layer_histograms(names: Sequence[str], ends: Any, counts: Any) -> Any:
+    """Counts [2, layers, bins] between ``ends`` [layers, 2], a panel for each layer: gray at first, blue at last.
+
+    Heights are square roots of shares: a spike hides nothing beside it.
+    """
+    ends, counts = np.asarray(ends, float), np.asarray(counts, float)
+    figure, axes = panels(names)
+    for i, (ax, (low, high)) in enumerate(zip(axes, ends, strict=True)):
+        low, high = (low, high) if low < high else (low - 0.5, high + 0.5)
+        before, after = np.sqrt(counts[:, i] / np.maximum(counts[:, i].sum(1, keepdims=True), 1))
+        edges = np.linspace(low, high, counts.shape[2] + 1)
+        ax.stairs(before, edges, fill=True, color=FAINT)
+        ax.stairs(before, edges, color=GRAY, linewidth=0.8)
+        ax.stairs(after, edges, color=BLUE, linewidth=1.4)
+        ax.set_xticks([low, high], [short(low, 2), short(high, 2)])
     return figure
 
 

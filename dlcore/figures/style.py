@@ -38,6 +38,21 @@ def blank(height: float = HEIGHT, width: float = WIDTH) -> Any:
     return _figure_type()(figsize=(width, height), dpi=200, layout="constrained", facecolor="white")
 
 
+def panels(titles: Sequence[str]) -> tuple[Any, list[Any]]:
+    """A figure of small axes, three in a row, one below each of ``titles``, and these axes."""
+    rows = max(-(-len(titles) // 3), 1)
+    figure = blank(height=1.25 * rows + 0.2)
+    for ax in figure.subplots(rows, 3, squeeze=False).flat:
+        ax.axis("off")
+    for ax, title in zip(figure.axes, titles, strict=False):
+        ax.axis("on")
+        ax.spines[["top", "right", "left"]].set_visible(False)
+        ax.set_yticks([])
+        ax.tick_params(labelsize=6.5, length=2, colors=GRAY, labelcolor=INK)
+        ax.set_title(title[:24], fontsize=8, color=INK, loc="left", pad=2, **AS_WRITTEN)
+    return figure, figure.axes[: len(titles)]
+
+
 @functools.cache
 def _figure_type() -> Any:
     from matplotlib.figure import Figure
