@@ -13,6 +13,7 @@ from dlcore.diagnosis.sanity import initial_loss, overfit
 from dlcore.diagnosis.signatures import PART_SIGNATURES, SIGNATURES
 from dlcore.diagnosis.signs import Curves, Gap, split_gap
 from dlcore.diagnosis.timing import TIMING_RULES, Timing, judge_timing, time_a_step
+from dlcore.diagnosis.untrained import ExpectedLoss, expected_loss
 from dlcore.diagnosis.verdicts import (
     Verdict,
     VerdictRule,
@@ -36,6 +37,7 @@ __all__ = [
     "Calibration",
     "Curves",
     "ErrorBudget",
+    "ExpectedLoss",
     "Gap",
     "Histograms",
     "LabelNoise",
@@ -50,6 +52,7 @@ __all__ = [
     "diagnose",
     "error_rate",
     "examine",
+    "expected_loss",
     "fano_bound",
     "initial_loss",
     "judge_budget",
