@@ -30,10 +30,10 @@ def examine(
     that are sound speak. ``n_validation`` examples, all of the folds, made the validation loss; None is the validation
     part. A run of no epoch has no curves. ``measured`` is what ``probe`` gave, where it was called before.
     """
-    measured = jax.device_get(probe(run, data) if measured is None else measured)
+    seen: Probe = jax.device_get(probe(run, data) if measured is None else measured)
     curves = Curves.of(jax.device_get(run.mean_history), int(np.min(run.state.first_nonfinite)))
     looked = look_at(data, run.setup.batch_size)
-    return verdicts_of(sound_members(run, measured), curves, looked, n_validation=n_validation, done=done)
+    return verdicts_of(sound_members(run, seen), curves, looked, n_validation=n_validation, done=done)
 
 
 def verdicts_of(

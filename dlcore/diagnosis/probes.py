@@ -107,7 +107,7 @@ def _measure(setup, learner, inputs, key, history, epoch, train, validation):
         loss=tried(setup, outputs, y),
         train=given(outputs, y),
         validation=given(seen, validation.y),
-        layers=jax.vmap(lambda p, s, walk: layers_at(setup, p, s, walk))(*both, walks),
+        layers=jax.vmap(lambda p, s, walk: layers_at(setup, p, s, walk))(both[0], both[1], walks),
         histograms=histograms_of(walks),
         moved=_distances(own, old),
         state_moved=_distances(states, old_states),
