@@ -74,6 +74,14 @@ class TestFigures:
         assert ax.lines[3].get_xdata() == [7, 7]
         assert {"running", "training", "validation", "best: epoch 7"} == set(self.labels(figure))
 
+    def test_a_change_far_beyond_the_others_leaves_the_picture(self):
+        near = figures.change_gains(["a", "b", "c"], [0.01, -0.02, 0.03], [0.005] * 3)
+        assert self.labels(near) == []
+        figure = figures.change_gains(["a", "b", "c", "d"], [0.01, -0.02, -0.5, np.nan], [0.005, 0.005, 0.1, np.nan])
+        assert self.labels(figure) == ["← -0.5", " diverged"]
+        (ax,) = figure.axes
+        np.testing.assert_allclose(ax.get_xlim(), (-4 * 0.03, 4 * 0.03))  # the middle one reaches 0.02 + 2 * 0.005
+
     def test_layers_have_a_panel_each_with_both_times(self):
         counts = np.array([[[4, 0, 0], [0, 4, 0]], [[1, 2, 1], [0, 0, 0]]])
         figure = figures.layer_histograms(["one", "two"], [(-1, 2), (3, 3)], counts)

@@ -10,6 +10,7 @@ from dlcore.console.progress import duration
 from dlcore.figures.style import AS_WRITTEN, BLUE, FAINT, GRAY, GREEN, INK, VERMILLION, canvas, name_axes, panels
 
 _BAR = 0.62
+_FAR = 4  # times the middle reach of several changes
 
 
 def time_parts(seconds: Mapping[str, float], name: str = "of an iteration") -> Any:
@@ -28,7 +29,10 @@ def time_parts(seconds: Mapping[str, float], name: str = "of an iteration") -> A
 
 
 def change_gains(names: Sequence[str], gain: Any, error: Any, name: str = "validation loss") -> Any:
-    """Gains [changes] with two standard errors: to the right of the line a change does better."""
+    """Gains [changes] with two standard errors: to the right of the line a change does better.
+
+    What lies far beyond all others leaves the picture, and stands at its border as a number.
+    """
     gain, error = (np.asarray(a, float) for a in (gain, error))
     figure, ax = _bars(names)
     ax.axvline(0, color=GRAY, linewidth=1)
@@ -37,10 +41,24 @@ def change_gains(names: Sequence[str], gain: Any, error: Any, name: str = "valid
         color = (GREEN if gain[i] > 0 else VERMILLION) if told else GRAY
         ax.errorbar(gain[i], i, xerr=2 * error[i] if np.isfinite(error[i]) else None, fmt="o", markersize=5,
                     color=color, capsize=3)  # fmt: skip
+    edge = _usual(np.abs(gain) + 2 * np.nan_to_num(error))
+    for i in np.flatnonzero(np.abs(gain) > edge):
+        side = np.sign(gain[i])
+        text = f"{short(float(gain[i]), 2)} →" if side > 0 else f"← {short(float(gain[i]), 2)}"
+        ax.text(side * edge, i, text, va="center", ha="right" if side > 0 else "left", fontsize=9, color=GRAY)
+    if np.isfinite(edge):
+        ax.set_xlim(-edge, edge)
     for i in np.flatnonzero(~np.isfinite(gain)):
         ax.text(0, i, " diverged", va="center", fontsize=9, color=VERMILLION)
     name_axes(ax, f"gained in {name}, with two standard errors", "")
     return figure
+
+
+def _usual(reach: np.ndarray) -> float:
+    """Where a picture ends in which one of several reaches further than four times the middle one; or inf."""
+    known = reach[np.isfinite(reach)]
+    end = _FAR * float(np.median(known)) if known.size > 2 else np.inf
+    return end if 0 < end < known.max(initial=0) else np.inf
 
 
 def error_parts(names: Sequence[str], errors: Any, standard_errors: Any, constant: float | None = None) -> Any:
