@@ -23,6 +23,7 @@ pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 RNG = np.random.default_rng(0)
 X, Y = jnp.asarray(RNG.normal(size=(24, 5))), jnp.asarray(RNG.integers(0, 3, 24), jnp.int32)
+BOTH = np.concatenate([np.arange(8, 24), np.arange(16, 24)])
 TAKES = {
     losses.softmax_cross_entropy: outputs.takes_logits,
     losses.multiclass_hinge: outputs.takes_logits,
@@ -211,6 +212,24 @@ class TestProbe:
         logits = np.asarray(run.predict(X))[1]
         picked = logits[np.arange(24), np.asarray(Y)]
         np.testing.assert_allclose(found.initial, (np.log(np.exp(logits).sum(1)) - picked).mean())
+
+    def test_weights_of_examples(self):
+        """An example of weight 2 stands there twice, one of weight 0 not at all."""
+        weights = jnp.asarray(np.repeat([0.0, 1.0, 2.0], 8))
+        twice = Split(*[Examples(X[BOTH], Y[BOTH])] * 2)
+        setup = Setup(mlp((4, 3)), losses.softmax_cross_entropy, batch_size=8)
+        measured = []
+        for split in (Split(*[data.Weighted(X, Y, weights)] * 2), twice):
+            run = fresh(setup, split, 1)
+            measured.append(jax.device_get(probe(run, split)).members[0])
+        found, wanted = measured
+        for name in ("initial", "constant", "needs"):
+            np.testing.assert_allclose(getattr(found, name), getattr(wanted, name), err_msg=name)
+        assert found.train.confusion.sum() == 16
+        logits, y, w = np.asarray(run.predict(X))[0, 8:], np.asarray(Y)[8:], np.asarray(weights)[8:]
+        each = np.log(np.exp(logits).sum(1)) - logits[np.arange(16), y]
+        deviations = w * (each - np.average(each, weights=w))
+        np.testing.assert_allclose(found.validation_error, np.sqrt((deviations**2).sum()) / w.sum())
 
 
 def test_near_duplicates_are_those_of_a_tree():
