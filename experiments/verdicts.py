@@ -1,6 +1,7 @@
 """How often are verdicts right? Trainings with planted faults, and healthy ones, judged by ``dlcore.diagnosis``.
 
-    python -m experiments.verdicts [--quick] [--part data courses healthy models] [--only TEXT] [--out FOLDER]
+    python -m experiments.verdicts [--quick] [--part data courses healthy models] [--only TEXT] [--tasks NAME ...]
+                                   [--sets N] [--aside] [--out FOLDER]
 
 Every kind is trained on three data sets or more, on four splits of each and from five seeds and learning rates, as rows
 of one program. The thresholds of the rules were chosen on the splits 0 and 1 of every data set; 2 and 3 were set aside,
@@ -107,7 +108,7 @@ def seen_of(setup: Any, history: Any, measured: Any, end: Any, finite: bool) -> 
         kinds=measured.kinds,
         unmoved=np.asarray(measured.weighted) & (measured.moved <= STILL * measured.layers.params[-1]),
         top="softmax" if of_logits else measured.kinds[-1],
-        targets=tuple(map(float, measured.needs)),
+        targets=(float(measured.needs[0]), float(measured.needs[1])),
         outputs=(float(measured.train.low), float(measured.train.high)),
         dead=np.nan_to_num(np.asarray(measured.layers.dead)[-1]),
         finite=finite,
@@ -225,14 +226,20 @@ def figure_of(each: Sequence[Tally]) -> Any:
     return figure
 
 
+def some_of(tasks: Sequence[str], most: int) -> list[str]:
+    """At most so many of the tasks, the first and the last among them."""
+    places = np.linspace(0, len(tasks) - 1, min(most, len(tasks))).round().astype(int)
+    return [tasks[int(i)] for i in places]
+
+
 def everything(given: Any) -> list[Judged]:
     """All trainings that are asked for, two programs at a time, since it is the compiler that takes the time."""
     chosen = (*DATA, HEALTHY[0]) if given.quick else tuple(fault for part in given.part for fault in PARTS[part])
-    splits = SPLITS[1:3] if given.quick else SPLITS
+    splits = SPLITS[1:3] if given.quick else ASIDE if given.aside else SPLITS
     found = []
     for name, task in TASK.items():
-        work = [fault for fault in chosen if name in fault.tasks and given.only in fault.name]
-        if given.quick and name != "iris":
+        work = [fault for fault in chosen if name in some_of(fault.tasks, given.sets) and given.only in fault.name]
+        if name not in (("iris",) if given.quick else given.tasks):
             continue
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             for done, some in enumerate(pool.map(lambda fault, task=task: judged(fault, task, splits), work), 1):
@@ -249,6 +256,9 @@ def main():
         out=None,
         quick="faults in data alone, on iris, two splits",
         part={"nargs": "+", "choices": list(PARTS), "default": list(PARTS), "help": "default: all"},
+        tasks={"nargs": "+", "choices": list(TASK), "default": list(TASK), "help": "data sets; default: all"},
+        sets={"type": int, "default": len(TASK), "help": "data sets for each fault, at most; default: all"},
+        aside={"action": "store_true", "help": "only the splits that were set aside"},
         only={"default": "", "help": "the faults whose name contains this"},
     )
     jax.config.update("jax_disable_most_optimizations", True)  # hundreds of programs, each for a second of work
