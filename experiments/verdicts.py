@@ -1,6 +1,7 @@
 """How often are verdicts right? Trainings with planted faults, and healthy ones, judged by ``dlcore.diagnosis``.
 
-    python -m experiments.verdicts [--quick] [--part data courses healthy models] [--only TEXT] [--out FOLDER]
+    python -m experiments.verdicts [--quick] [--part data courses healthy models] [--only TEXT] [--tasks NAME ...]
+                                   [--sets N] [--aside] [--out FOLDER]
 
 Every kind is trained on three data sets or more, on four splits of each and from five seeds and learning rates, as rows
 of one program. The thresholds of the rules were chosen on the splits 0 and 1 of every data set; 2 and 3 were set aside,
@@ -18,17 +19,18 @@ import jax
 import numpy as np
 from scipy.stats import binomtest
 
-from dlcore import figures
+from dlcore import figures, losses
 from dlcore.diagnosis import Curves, Verdict, look_at, probe, verdicts_of
 from dlcore.training import arrays, as_arrays
 from dlcore.tuning import train_ensemble
 from experiments.common import arguments, save, table
 from experiments.faults import COURSES, DATA, HEALTHY, MODELS
-from experiments.peers import PEERS, Seen, gradients
+from experiments.peers import PEERS, Seen, ending
 from experiments.planted import TASK, Planted, Task, healthy
 
 SPLITS, ASIDE, MEMBERS = (0, 1, 2, 3), (2, 3), 5
 SPREAD = 2.0  # factor by which learning rates vary about the good one
+STILL = 1e-6  # of the norm of parameters that were made again by another program: rounding
 WELL = "(none)"
 PARTS = {"data": DATA, "courses": COURSES, "healthy": HEALTHY, "models": MODELS}
 
@@ -73,36 +75,41 @@ def judged(fault: Planted, task: Task, splits: Sequence[int]) -> list[Judged]:
     for split in splits:
         run, data = trained(fault, task, split)
         measured, looked = jax.device_get(probe(run, data)).members, look_at(data, run.setup.batch_size)
-        slopes = jax.device_get(_slopes(run, data))
+        ends = jax.device_get(_ends(run, data))
         history, first = jax.device_get((run.history, run.state.first_nonfinite))
         for i in range(MEMBERS):
-            one = jax.tree.map(lambda a, i=i: a[i], history)
+            one, end = (jax.tree.map(lambda a, i=i: a[i], all_of) for all_of in (history, ends))
             verdicts = verdicts_of([measured[i]], Curves.of(one, int(first[i])), looked)
-            seen = seen_of(one, measured[i], *(a[i] for a in slopes), finite=int(first[i]) < 0)
+            seen = seen_of(run.setup, one, measured[i], end, finite=int(first[i]) < 0)
             others = {name: rule(seen) for name, rule in PEERS.items()}
             found.append(Judged(fault, task.name, split, accusing(verdicts), others))
     return found
 
 
-def _slopes(run: Any, data: Any) -> Any:
-    """The gradients after training, of every member."""
+def _ends(run: Any, data: Any) -> Any:
+    """How the training of every member ended."""
     x, y = arrays(data).train[:2]
-    members = jax.vmap(gradients, (0, 0, 0, None, None))
+    members = jax.vmap(ending, (0, 0, 0, None, None))
     return members(as_arrays(run.setup), run.state.learner, run.state.key, x, y)
 
 
-def seen_of(history: Any, measured: Any, norms: Any, sizes: Any, zeros: Any, finite: bool) -> Seen:
+def seen_of(setup: Any, history: Any, measured: Any, end: Any, finite: bool) -> Seen:
     """What the rules of others look at, of one training."""
     nothing = np.full(len(history.train_loss), np.nan)
+    of_logits = setup.loss in (losses.softmax_cross_entropy, losses.sigmoid_binary_cross_entropy)
     return Seen(
         loss=history.train_loss,
+        running_loss=history.running_loss,
         validation_loss=history.validation_loss,
         accuracy=history.train_metrics.get("accuracy", nothing),
         validation_accuracy=history.validation_metrics.get("accuracy", nothing),
         update_ratio=history.update_ratio,
-        norms=norms,
-        sizes=sizes,
-        zeros=float(zeros),
+        end=end,
+        kinds=measured.kinds,
+        unmoved=np.asarray(measured.weighted) & (measured.moved <= STILL * measured.layers.params[-1]),
+        top="softmax" if of_logits else measured.kinds[-1],
+        targets=(float(measured.needs[0]), float(measured.needs[1])),
+        outputs=(float(measured.train.low), float(measured.train.high)),
         dead=np.nan_to_num(np.asarray(measured.layers.dead)[-1]),
         finite=finite,
     )
@@ -219,14 +226,20 @@ def figure_of(each: Sequence[Tally]) -> Any:
     return figure
 
 
+def some_of(tasks: Sequence[str], most: int) -> list[str]:
+    """At most so many of the tasks, the first and the last among them."""
+    places = np.linspace(0, len(tasks) - 1, min(most, len(tasks))).round().astype(int)
+    return [tasks[int(i)] for i in places]
+
+
 def everything(given: Any) -> list[Judged]:
     """All trainings that are asked for, two programs at a time, since it is the compiler that takes the time."""
     chosen = (*DATA, HEALTHY[0]) if given.quick else tuple(fault for part in given.part for fault in PARTS[part])
-    splits = SPLITS[1:3] if given.quick else SPLITS
+    splits = SPLITS[1:3] if given.quick else ASIDE if given.aside else SPLITS
     found = []
     for name, task in TASK.items():
-        work = [fault for fault in chosen if name in fault.tasks and given.only in fault.name]
-        if given.quick and name != "iris":
+        work = [fault for fault in chosen if name in some_of(fault.tasks, given.sets) and given.only in fault.name]
+        if name not in (("iris",) if given.quick else given.tasks):
             continue
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             for done, some in enumerate(pool.map(lambda fault, task=task: judged(fault, task, splits), work), 1):
@@ -243,6 +256,9 @@ def main():
         out=None,
         quick="faults in data alone, on iris, two splits",
         part={"nargs": "+", "choices": list(PARTS), "default": list(PARTS), "help": "default: all"},
+        tasks={"nargs": "+", "choices": list(TASK), "default": list(TASK), "help": "data sets; default: all"},
+        sets={"type": int, "default": len(TASK), "help": "data sets for each fault, at most; default: all"},
+        aside={"action": "store_true", "help": "only the splits that were set aside"},
         only={"default": "", "help": "the faults whose name contains this"},
     )
     jax.config.update("jax_disable_most_optimizations", True)  # hundreds of programs, each for a second of work

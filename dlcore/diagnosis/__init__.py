@@ -2,15 +2,18 @@
 
 from dlcore.diagnosis.budget import BUDGET_RULES, ErrorBudget, error_rate, judge_budget, mean_error
 from dlcore.diagnosis.confidence import Calibration, calibration
+from dlcore.diagnosis.examination import examine, verdicts_of
+from dlcore.diagnosis.histograms import DECADES, Histograms
 from dlcore.diagnosis.mislabeled import LabelNoise, label_noise
 from dlcore.diagnosis.neighbors import CHANGE_RULES, judge_changes
 from dlcore.diagnosis.parts import Parts, look_at
-from dlcore.diagnosis.probes import Probe, probe
+from dlcore.diagnosis.probes import Probe, probe, sound_members
 from dlcore.diagnosis.rules import RULES, diagnose
 from dlcore.diagnosis.sanity import initial_loss, overfit
-from dlcore.diagnosis.signatures import PART_SIGNATURES, SIGNATURES, examine, verdicts_of
+from dlcore.diagnosis.signatures import PART_SIGNATURES, SIGNATURES
 from dlcore.diagnosis.signs import Curves, Gap, split_gap
 from dlcore.diagnosis.timing import TIMING_RULES, Timing, judge_timing, time_a_step
+from dlcore.diagnosis.untrained import ExpectedLoss, expected_loss
 from dlcore.diagnosis.verdicts import (
     Verdict,
     VerdictRule,
@@ -21,10 +24,12 @@ from dlcore.diagnosis.verdicts import (
     softmax_twice_bound,
     target_variance,
 )
+from dlcore.diagnosis.walk import Layers
 
 __all__ = [
     "BUDGET_RULES",
     "CHANGE_RULES",
+    "DECADES",
     "PART_SIGNATURES",
     "RULES",
     "SIGNATURES",
@@ -32,8 +37,11 @@ __all__ = [
     "Calibration",
     "Curves",
     "ErrorBudget",
+    "ExpectedLoss",
     "Gap",
+    "Histograms",
     "LabelNoise",
+    "Layers",
     "Parts",
     "Probe",
     "Timing",
@@ -44,6 +52,7 @@ __all__ = [
     "diagnose",
     "error_rate",
     "examine",
+    "expected_loss",
     "fano_bound",
     "initial_loss",
     "judge_budget",
@@ -57,6 +66,7 @@ __all__ = [
     "probe",
     "softmax_floor",
     "softmax_twice_bound",
+    "sound_members",
     "split_gap",
     "target_variance",
     "time_a_step",

@@ -8,12 +8,20 @@ import math
 from collections.abc import Collection
 from typing import NamedTuple
 
-from dlcore.diagnosis.verdicts import GOOD, WARNING, Evidence, Verdict, VerdictRule, accuracy_error, following
+from dlcore.diagnosis.verdicts import (
+    GOOD,
+    WARNING,
+    Evidence,
+    Verdict,
+    VerdictRule,
+    accuracy_error,
+    following,
+    loss_error,
+)
 from dlcore.probability import Estimate
 
 _SURE = 2.0  # standard errors that a part has to measure
 _MATTERS = 0.02  # of the error of a constant prediction: less is no part to work on
-_SPREAD = 2.0  # standard deviation of the losses of single examples, in units of their mean
 
 
 def _less(one: Estimate, other: Estimate) -> Estimate:
@@ -33,8 +41,8 @@ def error_rate(accuracy: float, n: int) -> Estimate:
 
 
 def mean_error(loss: float, n: int) -> Estimate:
-    """A mean loss over n examples whose own losses are not known: they are spread as usual, by twice their mean."""
-    return Estimate(loss, _SPREAD * abs(loss) / math.sqrt(n))
+    """A mean loss over n examples whose own losses are not known."""
+    return Estimate(loss, loss_error(loss, n))
 
 
 class ErrorBudget(NamedTuple):

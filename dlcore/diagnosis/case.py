@@ -2,12 +2,18 @@
 
 import dataclasses
 import functools
-import math
 
 import numpy as np
 
 from dlcore.diagnosis.signs import FEWEST_EPOCHS, Curves, Signs, measure, scale_of
-from dlcore.diagnosis.verdicts import Evidence, accuracy_error, fano_bound, softmax_floor, softmax_twice_bound
+from dlcore.diagnosis.verdicts import (
+    Evidence,
+    accuracy_error,
+    fano_bound,
+    loss_error,
+    softmax_floor,
+    softmax_twice_bound,
+)
 
 # Shares are of the loss of a constant prediction, unless said otherwise.
 _MATTERS = 0.02  # less is no difference worth a verdict
@@ -18,7 +24,6 @@ _BLOWN = 10.0  # grown beyond this: diverged, finite or not
 _LINEAR = 0.5  # an exponential decay over less than 1.8 time constants: "almost linear"
 _STEADY = 0.8  # Kendall's tau of a curve that falls nearly always
 _EPOCHS_FOR_TREND = 8  # by chance 1 in 10⁴ curves of noise is that steady, of 4 epochs 1 in 24
-_SPREAD = 2.0  # standard deviation of the losses of single examples, in units of their mean
 _CLOSE = 0.5  # of the training loss: a validation loss above it by less is close to it
 _HARD = 0.5  # of the mistakes of always saying the largest class: fewer that are mended are no success
 _NEARLY = 0.05  # more right answers than that are not nearly as many
@@ -179,7 +184,7 @@ def validation_easier(case: Case) -> Evidence | None:
 
 def _error(case: Case) -> float:
     """The standard error of the validation loss; where it is not known, of losses that are spread as usual."""
-    usual = _SPREAD * case.signs.validation / math.sqrt(case.n_validation) if case.n_validation else 0.0
+    usual = loss_error(case.signs.validation, case.n_validation) if case.n_validation else 0.0
     return case.known_error or usual
 
 

@@ -5,43 +5,47 @@ from typing import Any
 
 import numpy as np
 
+from dlcore.diagnosis.untrained import ExpectedLoss
 from dlcore.diagnosis.verdicts import BAD, GOOD, WARNING, Verdict, label_entropy, softmax_floor
 
-_LOGIT_EXCESS = 1.0  # logits of standard deviation s add about s²/2 to ln c: more than this is no fresh network
-_BELOW = 0.75  # of ln c: chance alone does not go lower on a batch of reasonable size
+_ABOVE = 1.5  # of the loss at outputs of 0: large targets lose as much by a small output of the wrong sign
+_BELOW = 0.75  # of the best constant's loss: chance alone does not go lower on a batch of reasonable size
 _LEARNT = 0.05  # loss of an example known by heart: probability 0.95 and more
 _NEAR = 0.02
 
 
-def initial_loss(loss: float, c: int) -> Verdict:
-    r"""Whether the first softmax cross entropy is near $\ln c$, that of equal probabilities for c classes.
+def initial_loss(loss: float, expected: ExpectedLoss) -> Verdict:
+    r"""Whether the loss before the first step is near what is ``expected`` of a network that has learned nothing.
 
-    Kinds: "as expected", "too high", "too low", "wrong reduction", "not finite".
+    Kinds: "as expected", "too high", above that of random outputs; "too low", clearly below that of the best constant
+    prediction; "wrong reduction", $\ln c / c$ for c classes; "not finite".
     """
-    if c < 2:
-        raise ValueError(f"needed at least 2 classes, got {c}; try c=len(dataset.classes)")
-    expected = math.log(c)
-    evidence = (f"initial loss {loss:.4g}, ln {c} = {expected:.4g}",)
+    nothing = f"{expected.name} = {expected.zero:.4g}"
+    evidence = (f"initial loss {loss:.4g}, {nothing}", f"best constant prediction {expected.constant:.4g}")
+    c = expected.classes
     if not math.isfinite(loss):
         why = "the loss is not finite before the first step"
         return Verdict("not finite", evidence, why, ("check the inputs for NaN and inf", "normalize the inputs"), BAD)
-    if c > 2 and abs(loss * c / expected - 1) < _NEAR:
-        why = f"the loss is ln c / c = {expected / c:.4g}: a mean was taken over the classes too"
+    if c > 2 and abs(loss * c / math.log(c) - 1) < _NEAR:
+        why = f"the loss is ln c / c = {math.log(c) / c:.4g}: a mean was taken over the classes too"
         steps = ("sum over the class axis, mean over the examples",)
         return Verdict("wrong reduction", evidence, why, steps, BAD)
-    if loss > expected + _LOGIT_EXCESS:
-        why = "the network is sure of itself before it has learned anything: its logits are large, or the loss is a sum"
+    if loss > max(expected.loud, _ABOVE * expected.zero):
+        why = (
+            "the network is sure of itself before it has learned anything: its outputs are large, or the loss is a sum"
+        )
         steps = ("normalize the inputs", "a smaller scale of initialization", "the mean over the batch, not the sum")
         return Verdict("too high", evidence, why, steps, WARNING)
-    if loss < _BELOW * expected:
+    if expected.constant > 0 and loss < _BELOW * expected.constant:
         why = "the network knows more than chance before it has learned anything"
         steps = (
             "check that the labels are not among the inputs",
-            "check the number of classes",
+            "check the number of classes, or the scale of the targets",
             "start from fresh values",
         )
         return Verdict("too low", evidence, why, steps, WARNING)
-    return Verdict("as expected", evidence, "all classes are about equally probable at the start", (), GOOD)
+    why = "the outputs say next to nothing at the start, as they should"
+    return Verdict("as expected", evidence, why, (), GOOD)
 
 
 def overfit(loss: Any, y: Any, c: int, accuracy: Any = None) -> Verdict:

@@ -1,71 +1,11 @@
-"""``examine``: all verdicts on a training. What is measured in its data and in itself comes first, then its curves.
+"""What is seen in a training itself, and in its data: the verdicts, each with its sign.
 
-``SIGNATURES`` are read from above, as ``RULES`` are, but all whose sign is seen give a verdict: causes stand above what
+The tables are read from above, as ``RULES`` are, but all whose sign is seen give a verdict: causes stand above what
 comes of them, so that the first is the one to mend first.
 """
 
-from collections.abc import Collection, Sequence
-from typing import Any
-
-import jax
-import numpy as np
-
 from dlcore.diagnosis import inside, outputs, parts
-from dlcore.diagnosis.parts import Parts, look_at
-from dlcore.diagnosis.probes import Probe, probe
-from dlcore.diagnosis.rules import diagnose
-from dlcore.diagnosis.signs import Curves
-from dlcore.diagnosis.verdicts import BAD, WARNING, Verdict, VerdictRule, following
-from dlcore.training import Run
-
-
-def examine(run: Run, data: Any, *, n_validation: int | None = None, done: Collection[str] = ()) -> list[Verdict]:
-    """All verdicts on ``run``, trained on ``data`` as ``fit`` takes them: the first is the one to mend first.
-
-    Of several members what is seen in most of them is told, and the curves are their mean; where some diverged, those
-    that are sound speak. ``n_validation`` examples, all of the folds, made the validation loss; None is the validation
-    part. A run of no epoch has no curves.
-    """
-    measured, diverged = jax.device_get((probe(run, data), np.asarray(run.state.diverged)))
-    curves = Curves.of(jax.device_get(run.mean_history), int(np.min(run.state.first_nonfinite)))
-    sound = [one for one, lost in zip(measured.members, np.atleast_1d(diverged), strict=True) if not lost]
-    looked = look_at(data, run.setup.batch_size)
-    return verdicts_of(sound or measured.members, curves, looked, n_validation=n_validation, done=done)
-
-
-def verdicts_of(
-    measured: Sequence[Probe],
-    curves: Curves,
-    looked: Parts,
-    *,
-    n_validation: int | None = None,
-    done: Collection[str] = (),
-) -> list[Verdict]:
-    """The verdicts on what ``probe`` measured of trainings and ``look_at`` of their data, at last that on their curves.
-
-    That one alone may be good. The other arguments are those of ``examine``.
-    """
-    found = [*following(PART_SIGNATURES, looked, done=done), *following(SIGNATURES, *measured, done=done)]
-    kinds = {verdict.kind for verdict in found}
-    said = _of_curves(measured[0], curves, n_validation or looked.n_validation, looked.majority, done)
-    return [*found, *(verdict for verdict in said if verdict.kind not in kinds)]
-
-
-def _of_curves(p, curves, n_validation, majority, done):
-    if not p.epochs > 0:
-        return
-    known = np.asarray(p.constant, float)
-    constant = known[1] if outputs.takes_probabilities(p) else known[0]
-    yield diagnose(
-        curves,
-        float(constant) if np.isfinite(constant) and constant > 0 else None,
-        n_validation=n_validation,
-        majority=majority,
-        initial=float(p.initial),
-        validation_error=float(p.validation_error),
-        done=done,
-    )
-
+from dlcore.diagnosis.verdicts import BAD, WARNING, VerdictRule
 
 _KEEP = "initial weights of that size: he_normal for ReLU, glorot_normal for tanh"
 PART_SIGNATURES = (

@@ -8,6 +8,7 @@ import numpy as np
 
 GOOD, WARNING, BAD = "good", "warning", "bad"
 Evidence = tuple[str, ...]
+_SPREAD = 2.0  # standard deviation of the losses of single examples, in units of their mean
 
 
 class Verdict(NamedTuple):
@@ -99,6 +100,14 @@ def accuracy_error(accuracy: float, n: float) -> float:
     """
     a = (accuracy * n + 0.5) / (n + 1)
     return math.sqrt(a * (1 - a) / n)
+
+
+def loss_error(loss: float, n: float) -> float:
+    r"""Standard error $2 |\bar\ell| / \sqrt n$ of a mean loss over n examples whose own losses are not known.
+
+    They are taken to be spread as usual: by twice their mean.
+    """
+    return _SPREAD * abs(loss) / math.sqrt(n)
 
 
 def _at_least_two(c: int) -> int:

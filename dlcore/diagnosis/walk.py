@@ -27,6 +27,12 @@ class Part(NamedTuple):
     layer: Layer
     place: tuple[int, ...]
 
+    @property
+    def kind(self) -> str:
+        """What it is called: the class of the layer, or the function of an activation."""
+        known = self.layer.function if isinstance(self.layer, Activation) else type(self.layer)
+        return getattr(known, "__name__", type(self.layer).__name__)
+
 
 class Layers(NamedTuple):
     r"""Of every part of a network, in training mode on one batch, [parts] each.
@@ -81,8 +87,18 @@ class _Tapped(NamedTuple):
         return x, steps
 
 
-def layers_at(setup: Setup, params: PyTree, model_state: PyTree, x: Array, y: Array, key: Array) -> Layers:
-    """How the parts of the setup's model stand on the batch x [n, ...], y [n, ...], in training mode."""
+class Walk(NamedTuple):
+    """A batch on its way through all parts: of each what went in and what came out, the loss's derivative by the
+    latter, and that by its parameters.
+    """
+
+    steps: list[tuple[Array, Array]]
+    errors: list[Array]
+    gradients: list[PyTree]
+
+
+def walked(setup: Setup, params: PyTree, model_state: PyTree, x: Array, y: Array, key: Array) -> Walk:
+    """The batch x [n, ...], y [n, ...] on its way through the setup's model and back, in training mode."""
     parts = parts_of(setup.model)
 
     def loss_of(taps, params):
@@ -93,11 +109,17 @@ def layers_at(setup: Setup, params: PyTree, model_state: PyTree, x: Array, y: Ar
     shapes = jax.eval_shape(lambda p: loss_of(None, p)[1], params)
     taps = [jnp.zeros(after.shape, after.dtype) for _, after in shapes]
     (errors, grads), steps = jax.grad(loss_of, (0, 1), has_aux=True)(taps, params)
+    return Walk(steps, errors, [at_place(grads, part.place) for part in parts])
+
+
+def layers_at(setup: Setup, params: PyTree, model_state: PyTree, walk: Walk) -> Layers:
+    """How the parts of the setup's model stand, of which ``walk`` is the way of a batch through them."""
+    parts, (steps, errors, gradients) = parts_of(setup.model), walk
     own = [at_place(params, part.place) for part in parts]
     return Layers(
         activation=jnp.stack([_size(after) for _, after in steps]),
-        error=jnp.stack([_size(error) * x.shape[0] for error in errors]),
-        gradient=layer_norms(tuple(at_place(grads, part.place) for part in parts)),
+        error=jnp.stack([_size(error) * error.shape[0] for error in errors]),
+        gradient=layer_norms(tuple(gradients)),
         params=jnp.stack([jnp.asarray(norm(one), float) for one in own]),
         **_columns(("dead", "saturated"), [_units(part, *step) for part, step in zip(parts, steps, strict=True)]),
         **_columns(

@@ -10,7 +10,7 @@ from dlcore.figures.curves import (
     size_curves,
     step_curves,
 )
-from dlcore.figures.explanations import change_gains, error_parts, time_parts
+from dlcore.figures.explanations import change_gains, error_parts, layer_histograms, time_parts
 from dlcore.figures.outcomes import (
     class_balance,
     confusion,
@@ -36,6 +36,7 @@ __all__ = [
     "label_ends",
     "ladder",
     "lay_out",
+    "layer_histograms",
     "loss_curves",
     "metric_curves",
     "name_axes",

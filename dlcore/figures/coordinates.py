@@ -17,7 +17,7 @@ from dlcore.figures.style import (
     canvas,
     fit_scale,
     name_axes,
-    panels,
+    side_by_side,
 )
 from dlcore.figures.sweeps import broken, choice_of, varied
 
@@ -37,7 +37,7 @@ def sweep_isolation(study: Any) -> Any:
     Deep Learning Tuning Playbook: what a hyperparameter can reach, not what it did beside bad others.
     """
     axes = varied(study)
-    figure, shown = panels(len(axes))
+    figure, shown = side_by_side(len(axes))
     for i, (ax, path) in enumerate(zip(shown, axes, strict=True)):
         _isolate(ax, study, path, scale_of(axes[path]))
         name_axes(ax, broken(path), str(study.by) if i % 2 == 0 else "")

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from dlcore.console.numbers import percent
+from dlcore.console.numbers import percent, short
 from dlcore.console.progress import duration
-from dlcore.figures.style import AS_WRITTEN, BLUE, GRAY, GREEN, INK, VERMILLION, canvas, name_axes
+from dlcore.figures.style import AS_WRITTEN, BLUE, FAINT, GRAY, GREEN, INK, VERMILLION, canvas, name_axes, panels
 
 _BAR = 0.62
+_FAR = 4  # times the middle reach of several changes
 
 
 def time_parts(seconds: Mapping[str, float], name: str = "of an iteration") -> Any:
@@ -28,7 +29,10 @@ def time_parts(seconds: Mapping[str, float], name: str = "of an iteration") -> A
 
 
 def change_gains(names: Sequence[str], gain: Any, error: Any, name: str = "validation loss") -> Any:
-    """Gains [changes] with two standard errors: to the right of the line a change does better."""
+    """Gains [changes] with two standard errors: to the right of the line a change does better.
+
+    What lies far beyond all others leaves the picture, and stands at its border as a number.
+    """
     gain, error = (np.asarray(a, float) for a in (gain, error))
     figure, ax = _bars(names)
     ax.axvline(0, color=GRAY, linewidth=1)
@@ -37,10 +41,24 @@ def change_gains(names: Sequence[str], gain: Any, error: Any, name: str = "valid
         color = (GREEN if gain[i] > 0 else VERMILLION) if told else GRAY
         ax.errorbar(gain[i], i, xerr=2 * error[i] if np.isfinite(error[i]) else None, fmt="o", markersize=5,
                     color=color, capsize=3)  # fmt: skip
+    edge = _usual(np.abs(gain) + 2 * np.nan_to_num(error))
+    for i in np.flatnonzero(np.abs(gain) > edge):
+        side = np.sign(gain[i])
+        text = f"{short(float(gain[i]), 2)} →" if side > 0 else f"← {short(float(gain[i]), 2)}"
+        ax.text(side * edge, i, text, va="center", ha="right" if side > 0 else "left", fontsize=9, color=GRAY)
+    if np.isfinite(edge):
+        ax.set_xlim(-edge, edge)
     for i in np.flatnonzero(~np.isfinite(gain)):
         ax.text(0, i, " diverged", va="center", fontsize=9, color=VERMILLION)
     name_axes(ax, f"gained in {name}, with two standard errors", "")
     return figure
+
+
+def _usual(reach: np.ndarray) -> float:
+    """Where a picture ends in which one of several reaches further than four times the middle one; or inf."""
+    known = reach[np.isfinite(reach)]
+    end = _FAR * float(np.median(known)) if known.size > 2 else np.inf
+    return end if 0 < end < known.max(initial=0) else np.inf
 
 
 def error_parts(names: Sequence[str], errors: Any, standard_errors: Any, constant: float | None = None) -> Any:
@@ -57,6 +75,24 @@ def error_parts(names: Sequence[str], errors: Any, standard_errors: Any, constan
         ax.text(constant, -0.55, "constant prediction", ha="right", fontsize=8, color=GRAY)
     ax.set_xlim(left=0)
     name_axes(ax, "error; red: more than the one above, green: less", "")
+    return figure
+
+
+def layer_histograms(names: Sequence[str], ends: Any, counts: Any) -> Any:
+    """Counts [2, layers, bins] between ``ends`` [layers, 2], a panel for each layer: gray at first, blue at last.
+
+    Heights are square roots of shares: a spike hides nothing beside it.
+    """
+    ends, counts = np.asarray(ends, float), np.asarray(counts, float)
+    figure, axes = panels(names)
+    for i, (ax, (low, high)) in enumerate(zip(axes, ends, strict=True)):
+        low, high = (low, high) if low < high else (low - 0.5, high + 0.5)
+        before, after = np.sqrt(counts[:, i] / np.maximum(counts[:, i].sum(1, keepdims=True), 1))
+        edges = np.linspace(low, high, counts.shape[2] + 1)
+        ax.stairs(before, edges, fill=True, color=FAINT)
+        ax.stairs(before, edges, color=GRAY, linewidth=0.8)
+        ax.stairs(after, edges, color=BLUE, linewidth=1.4)
+        ax.set_xticks([low, high], [short(low, 2), short(high, 2)])
     return figure
 
 

@@ -18,6 +18,7 @@ from dlcore.figures.style import (
     blank,
     canvas,
     name_axes,
+    panels,
 )
 
 _COLUMNS = 12  # of a table, that are drawn
@@ -136,16 +137,8 @@ def class_balance(counts: Any, classes: Sequence[str]) -> Any:
 def distributions(summaries: Sequence[Any]) -> Any:
     """How the values of the first columns are spread, a small histogram for each: numbers, or the commonest words."""
     shown = list(summaries)[:_COLUMNS]
-    rows = -(-len(shown) // 3)
-    figure = blank(height=1.25 * rows + 0.2)
-    for ax in figure.subplots(rows, 3, squeeze=False).flat:
-        ax.axis("off")
-    for ax, one in zip(figure.axes, shown, strict=False):
-        ax.axis("on")
-        ax.spines[["top", "right", "left"]].set_visible(False)
-        ax.set_yticks([])
-        ax.tick_params(labelsize=6.5, length=2, colors=GRAY, labelcolor=INK)
-        ax.set_title(one.name[:24], fontsize=8, color=INK, loc="left", pad=2, **AS_WRITTEN)
+    figure, axes = panels([one.name for one in shown])
+    for ax, one in zip(axes, shown, strict=True):
         _histogram(ax, one)
     return figure
 

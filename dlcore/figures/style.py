@@ -33,7 +33,7 @@ def canvas(rows: int = 1, height: float = HEIGHT, width: float = WIDTH) -> tuple
     return figure, axes
 
 
-def panels(n: int, height: float = 2.4) -> tuple[Any, list[Any]]:
+def side_by_side(n: int, height: float = 2.4) -> tuple[Any, list[Any]]:
     """A figure with ``n`` axes, two side by side where there are two, that share their y axis."""
     columns = min(n, 2)
     rows = -(-n // columns)
@@ -49,6 +49,21 @@ def panels(n: int, height: float = 2.4) -> tuple[Any, list[Any]]:
 def blank(height: float = HEIGHT, width: float = WIDTH) -> Any:
     """A figure without axes; a notebook shows it as the picture that it is."""
     return _figure_type()(figsize=(width, height), dpi=200, layout="constrained", facecolor="white")
+
+
+def panels(titles: Sequence[str]) -> tuple[Any, list[Any]]:
+    """A figure of small axes, three in a row, one below each of ``titles``, and these axes."""
+    rows = max(-(-len(titles) // 3), 1)
+    figure = blank(height=1.25 * rows + 0.2)
+    for ax in figure.subplots(rows, 3, squeeze=False).flat:
+        ax.axis("off")
+    for ax, title in zip(figure.axes, titles, strict=False):
+        ax.axis("on")
+        ax.spines[["top", "right", "left"]].set_visible(False)
+        ax.set_yticks([])
+        ax.tick_params(labelsize=6.5, length=2, colors=GRAY, labelcolor=INK)
+        ax.set_title(title[:24], fontsize=8, color=INK, loc="left", pad=2, **AS_WRITTEN)
+    return figure, figure.axes[: len(titles)]
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -12,6 +12,7 @@ from dlcore import data, diagnosis
 from dlcore.console.numbers import short
 from dlcore.data.examples import as_rows
 from dlcore.numerics.errors import needed
+from dlcore.training import Setup
 
 SEEDS = 2**32 - 1  # the largest
 FEW, FOLDS = 1000, 5  # below so many examples, so many folds
@@ -75,11 +76,10 @@ class Task:
         y, weights = np.asarray(self.split.train.y), data.weights_of(self.split.train)
         return np.bincount(y, weights, minlength=self.classes) if self.classes else None
 
-    @property
-    def baseline(self) -> float:
-        """The loss of the best constant prediction on the training set."""
-        of = diagnosis.label_entropy if self.classes else diagnosis.target_variance
-        return of(self.split.train.y, data.weights_of(self.split.train))
+    def expected(self, setup: Setup, outputs: Sequence[int]) -> diagnosis.ExpectedLoss:
+        """What the setup's loss is on the training set before anything is learned; ``outputs`` of one example."""
+        train = self.split.train
+        return diagnosis.expected_loss(setup.loss, train.y, outputs, data.weights_of(train))
 
     def as_read(self, x: np.ndarray) -> tuple[np.ndarray | None, tuple[dict[str, str], ...]]:
         """Inputs x [n, ...] as they were read: images [n, h w c], or the cells of a table by their columns."""

@@ -4,14 +4,18 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from dlcore import figures
 from dlcore.data import Examples
+from dlcore.diagnosis import DECADES
 from dlcore.figures.scales import MOST
 from dlcore.report.parts import each
 from dlcore.runs import (
     BudgetRecord,
     ChangesRecord,
     DataRecord,
+    LayersRecord,
     Mistakes,
     Records,
     SanityRecord,
@@ -21,6 +25,8 @@ from dlcore.runs import (
     TrainingRecord,
 )
 from dlcore.tuning.changes import BASELINES
+
+_PANELS = 12  # layers in a figure
 
 
 class Drawing(NamedTuple):
@@ -41,6 +47,7 @@ def drawings(records: Records) -> Iterator[Drawing]:
         (records.timing, _time),
         *((sweep, _sweep) for sweep in records.sweeps),
         (records.training, _training),
+        (records.layers, _layers),
         (records.changes, _changes),
         (records.test, lambda test: _test(test, data)),
         (records.budget, lambda budget: _budget(budget, data)),
@@ -122,6 +129,44 @@ def _training(training: TrainingRecord) -> Iterator[Drawing]:
 def _time(record: TimingRecord) -> Iterator[Drawing]:
     draw = partial(figures.time_parts, record.timing.parts)
     yield Drawing("time", "timing", "Where the time of an iteration goes, inside the compiled loop.", draw)
+
+
+def _layers(record: LayersRecord) -> Iterator[Drawing]:
+    """What the activations, or all parts where there are none, give, the outputs too, and the gradients of weights."""
+    h, n = record.histograms, len(record.names)
+    bent = np.isfinite(np.asarray(record.layers.dead)[-1])
+    some = _few(np.flatnonzero(bent | (np.arange(n) == n - 1)) if bent.any() else np.arange(n))
+    caption = (
+        "What each layer gives: gray before the first step, blue after the last; heights are square roots. Look for a "
+        "single spike at 0 (dead units), piles at both ends (saturated ones), ranges that shrink or grow with depth."
+    )
+    names, counts = [record.titles[i] for i in some], np.asarray(h.activation)[:, some]
+    draw = partial(figures.layer_histograms, names, np.asarray(h.ends)[some], counts)
+    yield Drawing("activations", "layers", caption, draw)
+    if not any(record.weighted):
+        return
+    some = _few(np.flatnonzero(record.weighted))
+    caption = (
+        "Sizes of the gradients of each layer's parameters, as powers of ten, in the same colors. Look for heaps that "
+        "move to the left from the last layer to the first (vanishing), or to the right (exploding), and for what "
+        "stands at the very left: it is 0."
+    )
+    counts, ends = _cut(np.asarray(h.gradient)[:, some])
+    draw = partial(figures.layer_histograms, [record.titles[i] for i in some], [ends] * len(some), counts)
+    yield Drawing("gradients", "layers", caption, draw)
+
+
+def _few(places: np.ndarray) -> np.ndarray:
+    """At most so many as there are panels, first and last among them."""
+    return places[np.unique(np.linspace(0, len(places) - 1, min(len(places), _PANELS)).round().astype(int))]
+
+
+def _cut(counts: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+    """The bins [2, layers, bins] in which there is anything, and their ends."""
+    used = np.flatnonzero(counts.any((0, 1)))
+    first, last = (used[0], used[-1] + 1) if used.size else (0, counts.shape[2])
+    edges = np.linspace(*DECADES, counts.shape[2] + 1)
+    return counts[..., first:last], (float(edges[first]), float(edges[last]))
 
 
 def _changes(record: ChangesRecord) -> Iterator[Drawing]:

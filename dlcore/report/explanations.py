@@ -6,8 +6,9 @@ from dlcore.console.numbers import MISSING, TIMES, percent, places, short, with_
 from dlcore.console.progress import duration
 from dlcore.probability import Estimate
 from dlcore.report.parts import Section, Table, verdict
-from dlcore.runs import BudgetRecord, ChangesRecord, TimingRecord
+from dlcore.runs import BudgetRecord, ChangesRecord, LayersRecord, TimingRecord
 
+_ROWS = 12  # of layers, that are not folded
 _PLACES = 4  # behind the point: runs that are alike have next to no error
 
 
@@ -25,6 +26,36 @@ def timing(record: TimingRecord) -> Section:
     ]
     table = Table("Of an iteration", ("part", "time", "share"), rows)
     return Section("timing", "Time", facts, [verdict(one) for one in record.verdicts], [table])
+
+
+def layers(record: LayersRecord) -> Section:
+    """How each layer stands, before the first step and after the last."""
+    found = {name: np.asarray(values, float) for name, values in record.layers._asdict().items()}
+    norms = found["params"][0]
+    moved = np.asarray(record.moved, float) / np.where(record.weighted & (norms > 0), norms, np.nan)
+    rows = [
+        [
+            title,
+            _between(found["activation"][:, i]),
+            *(_share(found[name][1, i]) for name in ("dead", "saturated")),
+            _between(found["gradient"][:, i]) if record.weighted[i] else MISSING,
+            MISSING if np.isnan(moved[i]) else short(float(moved[i]), 2),
+        ]
+        for i, title in enumerate(record.titles)
+    ]
+    columns = ("layer", "activation", "dead units", "saturated", "gradient", "moved")
+    what = "Root mean squares of activations and norms of gradients before the first step → after the last; dead and "
+    what += "saturated units after it; how far the parameters moved, in units of the norm that they began with"
+    table = Table(what, columns, rows, folded=len(rows) > _ROWS)
+    return Section("layers", "Inside the network", tables=[table.filled()])
+
+
+def _between(ends: np.ndarray) -> str:
+    return f"{short(float(ends[0]), 2)} → {short(float(ends[1]), 2)}"
+
+
+def _share(value: float) -> str:
+    return MISSING if np.isnan(value) else percent(value)
 
 
 def changes(record: ChangesRecord) -> Section:

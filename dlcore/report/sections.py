@@ -54,6 +54,7 @@ def sections(records: Records) -> Iterator[Section]:
         *((sweep, _sweep) for sweep in records.sweeps),
         (records.training, _training),
         (records.verdict, _verdict),
+        (records.layers, explanations.layers),
         (records.changes, explanations.changes),
         (records.test, lambda test: _test(test, data)),
         (records.budget, lambda budget: _budget(budget, data)),

@@ -1,7 +1,7 @@
 """Run folders: typed records, one per step of a run, each written and read by itself."""
 
 from dlcore.data.files import replace_file
-from dlcore.runs.diagnoses import BudgetRecord, ChangesRecord, TimingRecord, VerdictRecord
+from dlcore.runs.diagnoses import BudgetRecord, ChangesRecord, LayersRecord, TimingRecord, VerdictRecord
 from dlcore.runs.folder import RunFolder, one_line, utc_now
 from dlcore.runs.machine import environment
 from dlcore.runs.reading import Records, read
@@ -27,6 +27,7 @@ __all__ = [
     "ChangesRecord",
     "DataRecord",
     "EnvironmentRecord",
+    "LayersRecord",
     "Mistakes",
     "PreprocessingRecord",
     "RecipeRecord",

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from dlcore.diagnosis import ErrorBudget, Timing, Verdict
+from dlcore.diagnosis import ErrorBudget, Histograms, Layers, Timing, Verdict
 from dlcore.runs.record import Record
 from dlcore.runs.records import Mistakes
 from dlcore.training import Criterion
@@ -22,6 +22,27 @@ class VerdictRecord(Record):
     def all(self) -> tuple[Verdict, ...]:
         """All of them."""
         return self.verdict, *self.others
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LayersRecord(Record):
+    """How the layers of a training stand before the first step and after the last; of several members, of one.
+
+    [parts] each: ``names`` and ``kinds``, which are ``weighted``, and how far their parameters ``moved``.
+    """
+
+    file = "layers"
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    weighted: tuple[bool, ...]
+    moved: Any
+    layers: Layers
+    histograms: Histograms
+
+    @property
+    def titles(self) -> list[str]:
+        """What each part is called, and what it is."""
+        return [f"{name.removeprefix('model.')} {kind}" for name, kind in zip(self.names, self.kinds, strict=True)]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ import pathlib
 from typing import NamedTuple
 
 from dlcore.data.files import Path
-from dlcore.runs.diagnoses import BudgetRecord, ChangesRecord, TimingRecord, VerdictRecord
+from dlcore.runs.diagnoses import BudgetRecord, ChangesRecord, LayersRecord, TimingRecord, VerdictRecord
 from dlcore.runs.record import written
 from dlcore.runs.records import (
     FORMAT,
@@ -36,6 +36,7 @@ class Records(NamedTuple):
     setup: SetupRecord | None
     training: TrainingRecord | None
     verdict: VerdictRecord | None
+    layers: LayersRecord | None
     changes: ChangesRecord | None
     test: TestRecord | None
     budget: BudgetRecord | None
@@ -79,6 +80,7 @@ def read(folder: Path) -> Records:
         setup=SetupRecord.find(folder),
         training=TrainingRecord.find(folder),
         verdict=VerdictRecord.find(folder),
+        layers=LayersRecord.find(folder),
         changes=ChangesRecord.find(folder),
         test=TestRecord.find(folder),
         budget=BudgetRecord.find(folder),

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from dlcore.diagnosis import (
     accuracy_error,
     fano_bound,
-    initial_loss,
     label_entropy,
     softmax_floor,
     softmax_twice_bound,
@@ -71,6 +70,6 @@ class TestExactValues:
         assert 0 < accuracy_error(1.0, 50) < accuracy_error(0.9, 50)
 
     def test_one_class_is_an_error(self):
-        for f in (softmax_floor, lambda c: fano_bound(0.5, c), lambda c: initial_loss(1.0, c)):
+        for f in (softmax_floor, lambda c: fano_bound(0.5, c)):
             with pytest.raises(ValueError, match="at least 2 classes"):
                 f(1)

@@ -8,6 +8,7 @@ import pytest
 from dlcore.diagnosis import (
     RULES,
     Curves,
+    ExpectedLoss,
     diagnose,
     initial_loss,
     overfit,
@@ -149,7 +150,8 @@ class TestRules:
         assert found.severity in {rule.severity for rule in RULES if rule.kind == found.kind}
 
     def test_sanity_has_one_too(self):
-        assert [initial_loss(loss, 10).severity for loss in (2.3, 9.0, math.nan)] == ["good", "warning", "bad"]
+        expected = ExpectedLoss(LN10, LN10, 6.5, 10)
+        assert [initial_loss(loss, expected).severity for loss in (2.3, 9.0, math.nan)] == ["good", "warning", "bad"]
         memorized, stuck = (overfit(np.geomspace(2, end, 50), [0, 1], 10, a) for end, a in ((1e-3, 1.0), (1.0, 0.5)))
         assert (memorized.severity, stuck.severity) == ("good", "warning")
 

@@ -7,10 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dlcore import data
+from dlcore import data, losses
 from dlcore.diagnosis import (
     Curves,
     diagnose,
+    expected_loss,
     initial_loss,
     label_entropy,
     overfit,
@@ -91,7 +92,7 @@ class TestSanity:
         ("loss", "c", "kind"),
         [
             (2.31, 10, "as expected"),
-            (2.6, 10, "as expected"),
+            (3.2, 10, "as expected"),
             (9.0, 10, "too high"),
             (32 * LN10, 10, "too high"),
             (0.9, 10, "too low"),
@@ -102,7 +103,7 @@ class TestSanity:
         ],
     )
     def test_initial_loss(self, loss, c, kind):
-        verdict = initial_loss(loss, c)
+        verdict = initial_loss(loss, expected_loss(losses.softmax_cross_entropy, np.arange(c), (c,)))
         assert verdict.kind == kind
         assert bool(verdict.try_next) == (kind != "as expected")
         assert f"ln {c} = " in verdict.evidence[0]

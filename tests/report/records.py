@@ -7,13 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from dlcore.data import Finding
-from dlcore.diagnosis import ErrorBudget, Timing, Verdict
+from dlcore.diagnosis import ErrorBudget, Histograms, Layers, Timing, Verdict
 from dlcore.probability import Estimate
 from dlcore.report import RunFolder
 from dlcore.runs import (
     BudgetRecord,
     ChangesRecord,
     DataRecord,
+    LayersRecord,
     Mistakes,
     RecipeRecord,
     Rung,
@@ -31,7 +32,7 @@ from dlcore.tuning import Rows, grid
 
 RATE, DECAY = "optimizer.learning_rate", "penalty.strength"
 STAGES = (
-    "described", "sanity", "timing", "coarse", "refined", "training", "verdict", "changes", "test", "budget",
+    "described", "sanity", "timing", "coarse", "refined", "training", "verdict", "layers", "changes", "test", "budget",
 )  # fmt: skip
 VERDICT = Verdict(
     "overfitting", ("gap <0.3>", "rose"), "learned by heart & more", ("more weight decay", "dropout"), "warning"
@@ -117,6 +118,19 @@ def timing(run):
     run.keep(TimingRecord(Timing(1e-5, 2e-5, 4e-5, 1e-5, 1e-3, 1.5, 40, 30), (IDEAL._replace(kind="in time"),)))
 
 
+def layers(run):
+    """Two weighted layers and a ReLU between them, of which three of four units died."""
+    rng, nothing = np.random.default_rng(0), np.full((2, 3), np.nan)
+    dead = np.array([[np.nan, 0.0, np.nan], [np.nan, 0.75, np.nan]])
+    gradient, params = np.array([[0.2, 0.0, 0.5], [0.03, 0.0, 0.1]]), np.array([[2.0, 0.0, 1.0], [2.5, 0.0, 1.5]])
+    stand = Layers(np.ones((2, 3)), nothing, gradient, params, dead, np.zeros((2, 3)), *[nothing] * 4)
+    counts = rng.integers(1, 99, (2, 3, 40))
+    spread = Histograms(counts, np.array([[-1.0, 1.0], [0.0, 2.5], [-3.0, 3.0]]), counts * np.array([1, 0, 1])[:, None])
+    names = tuple(f"model.layers[{i}]" for i in range(3))
+    moved = np.array([1.0, 0.0, 0.5])
+    run.keep(LayersRecord(names, ("Dense", "relu", "Dense"), (True, False, True), moved, stand, spread))
+
+
 def changes(run):
     names, gain = ("as it is", "learning rate / 3", "half of the examples"), np.array([0.0, 0.02, np.nan])
     mean, error = np.array([0.2, 0.18, np.inf]), np.array([0.01, 0.01, np.nan])
@@ -140,6 +154,7 @@ STEPS = {
     "training": training,
     "timing": timing,
     "verdict": lambda run: run.keep(VerdictRecord(VERDICT, (IDEAL,))),
+    "layers": layers,
     "changes": changes,
     "test": lambda run: run.keep(OPENED),
     "budget": budget,

@@ -37,6 +37,7 @@ PICTURES = {
     "refined": ["refined_curves", "refined_map", "refined_histories"],
     "training": ["loss", "accuracy", "steps"],
     "verdict": [],
+    "layers": ["activations", "gradients"],
     "changes": ["changes"],
     "test": ["confusion", "wrong"],
     "budget": ["budget", "suspects"],
@@ -94,8 +95,8 @@ class TestReport:
     def test_all_sections_in_order(self, complete):
         found = page(complete)
         assert found.ids("section") == [
-            "summary", "data", "sanity", "timing", "sweep_1", "sweep_2", "training", "verdict", "changes", "test",
-            "budget", "environment", "setup",
+            "summary", "data", "sanity", "timing", "sweep_1", "sweep_2", "training", "verdict", "layers", "changes",
+            "test", "budget", "environment", "setup",
         ]  # fmt: skip
         wanted = [name for stage in STAGES for name in PICTURES[stage]]
         assert found.ids("figure") == [f"figure-{name}" for name in wanted]

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from dlcore.console.numbers import MISSING
 from dlcore.report.sections import sections
 from dlcore.runs import read
 from tests.report.records import RATE
@@ -45,3 +46,13 @@ def test_configurations_from_the_best_on(shown):
 
 def test_a_result_stands_before_the_best_constant(shown):
     assert shown["test"][0].rows == [["accuracy", "95.0 ± 4.9 %", "35.0 %"]]
+
+
+def test_layers_before_and_after(shown):
+    """Three of four units of the ReLU died; the first layer moved by half of its norm, as the last did."""
+    (table,) = shown["layers"]
+    assert table.columns == ["layer", "activation", "dead units", "saturated", "gradient", "moved"]
+    assert [row[0] for row in table.rows] == ["layers[0] Dense", "layers[1] relu", "layers[2] Dense"]
+    assert [row[2] for row in table.rows] == [MISSING, "75.0 %", MISSING]
+    assert [row[4] for row in table.rows] == ["0.2 → 0.03", MISSING, "0.5 → 0.1"]
+    assert [row[5] for row in table.rows] == ["0.5", MISSING, "0.5"]

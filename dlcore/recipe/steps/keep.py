@@ -12,7 +12,9 @@ def keep(trained: Run, task: Task, folder: RunFolder, began: float, whole: bool)
     record = train.record(trained, whole, began)
     folder.keep(record)
     if record.epochs:
-        folder.keep(diagnose.judge(trained, task, whole))
+        looked = diagnose.judge if whole else diagnose.judge_curves
+        for found in looked(trained, task):
+            folder.keep(found)
     model = TrainedModel.of(trained, task.split)
     save_model(folder.path / "model", model)
     return model
