@@ -94,7 +94,7 @@ def mnist(data_dir: Any, quick: bool) -> data.Split:
     whole = data.load("mnist", data_dir=data_dir)
     n, m = (QUICK["examples"], QUICK["test"]) if quick else (len(whole) - whole.published_test, whole.published_test)
     test = slice(len(whole) - whole.published_test, len(whole) - whole.published_test + m)
-    train, judged = (data.Examples(whole.x[some] / 255, whole.y[some]) for some in (slice(n), test))
+    train, judged = (data.Examples(np.float32(whole.x[some]) / 255, whole.y[some]) for some in (slice(n), test))
     return data.Split(train, judged)
 
 

@@ -26,7 +26,8 @@ def scikit_learn(widths: tuple[int, ...], rate: float, batch_size: int, epochs: 
     from sklearn.neural_network import MLPClassifier
 
     options: dict[str, Any] = {"batch_size": batch_size, "learning_rate_init": rate, "alpha": 0.0}
-    model = MLPClassifier(widths, random_state=seed, **options)
+    # not the seed itself, by which every call would begin anew and draw the order of the epoch before
+    model = MLPClassifier(widths, random_state=np.random.RandomState(seed), **options)
     for _ in range(epochs):
         model.partial_fit(*split.train, classes=np.arange(10))
         yield float(model.score(*split.validation))
