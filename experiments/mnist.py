@@ -9,18 +9,21 @@ test accuracy is that of the 10,000 published test examples after the last epoch
 - 300 hidden units: 4.7 % there, by a squared error; here ReLU, cross entropy and Adam.
 - Keras' demo: the lectures name a script "KerasDemo" and its 469 mini-batches. The demo with these that Keras came with
   has two layers of 512 units, each with a dropout of 0.2, and RMSProp; its authors report 98.4 % after 20 epochs.
-- convolutional: three layers of 3x3 windows with batch norm and pooling, Adam, the rate falling along a cosine.
+- convolutional: three layers of 16, 32 and 64 windows of 3x3 pixels, each with pooling, batch norm and ReLU, and Adam,
+  whose rate falls along a cosine.
 
 PyTorch has the same networks, initial distributions, rules and rates. scikit-learn has Adam alone and no dropout: its
 ``MLPClassifier`` has the same widths, rate and batches, and the linear one is its ``LogisticRegression``, by L-BFGS.
 "fit" is one training after another, "rows" are all seeds at once as rows of one program, whose seconds are those of the
 whole by their number. All but ``LogisticRegression`` look at the test examples after every epoch, which counts in the
-seconds. What XLA takes to compile is told beside them and in none of them but "first".
+seconds. "start" is what the very first epoch takes longer than those after it, mostly compilation; seconds are without
+it unless they say so. ``--processor`` counts the seconds of the processor instead of the clock's, for a machine that is
+busy with other work; there best on one core, ``taskset -c 0 python -m experiments.mnist --processor``.
 """
 
+import os
 import time
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -28,7 +31,6 @@ import numpy as np
 
 from dlcore import Setup, data, fit, losses, mlp, sequential
 from dlcore.activations import relu
-from dlcore.diagnosis.compilations import count_compilations
 from dlcore.figures.style import SERIES
 from dlcore.layers import BatchNorm, Conv, Dense, Flatten, MaxPool, Reshape
 from dlcore.optimizers import Adam, RMSProp
@@ -43,28 +45,34 @@ from experiments.mnist_peers import PyTorch, logistic_regression, scikit_learn
 from experiments.planes import panels
 
 BATCH_SIZE, RATE, ENOUGH = 128, 1e-3, 0.98
+ROWS, FIT, *PEERS = "dlcore, rows", "dlcore, fit", "PyTorch", "scikit-learn"
+SOON = ("epochs", "s", "ratio", "with start, s", "ratio, with start")
 KEY = jax.random.key(0)
+Clock = Callable[[], float]
 IMAGE = (28, 28, 1)
 QUICK = {"examples": 6400, "test": 1000, "epochs": 2}
 
 
 def block(channels):
-    """Windows of 3x3 pixels, normalized, and the largest of each four."""
-    return Conv(channels), BatchNorm(), relu, MaxPool()
+    """Windows of 3x3 pixels; what follows has only the largest of each four to work on."""
+    return Conv(channels), MaxPool(), BatchNorm(), relu
 
 
 CONVOLUTIONAL = sequential(Reshape(IMAGE), *block(16), *block(32), *block(64), Flatten(), Dense(10))
 
 
 class Network(NamedTuple):
-    """What is trained, for so many epochs; ``peers`` train it for at most so many ``seeds``, and so does "fit"."""
+    """What is trained, for so many epochs; scikit-learn knows it by the ``widths`` of its hidden layers.
+
+    What is not ``at_once`` is trained in ``fit`` alone: its rows would take as long again and say little.
+    """
 
     name: str
     model: Any
     rule: Any
     epochs: int
-    seeds: int
     widths: tuple[int, ...] | None
+    at_once: bool = True
 
     @property
     def setup(self) -> Setup:
@@ -74,19 +82,24 @@ class Network(NamedTuple):
 
 
 NETWORKS = (
-    Network("linear", sequential(Dense(10)), Adam(RATE), 10, 5, ()),
-    Network("300 hidden units", mlp((300, 10)), Adam(RATE), 10, 5, (300,)),
-    Network("Keras' demo", mlp((512, 512, 10), dropout=0.2), RMSProp(RATE), 10, 5, (512, 512)),
-    Network("convolutional", CONVOLUTIONAL, Adam(Cosine(3e-3, 1, per="training")), 6, 5, None),
+    Network("linear", sequential(Dense(10)), Adam(RATE), 10, ()),
+    Network("300 hidden units", mlp((300, 10)), Adam(RATE), 10, (300,)),
+    Network("Keras' demo", mlp((512, 512, 10), dropout=0.2), RMSProp(RATE), 10, (512, 512)),
+    Network("convolutional", CONVOLUTIONAL, Adam(Cosine(3e-3, 1, per="training")), 6, None, at_once=False),
 )
 
 
 class Course(NamedTuple):
-    """Test accuracies and seconds until then, [seeds, epochs] each, and the seconds of the compiler."""
+    """Test accuracies after every epoch and seconds until then, [seeds, epochs] each, without the ``start``."""
 
     accuracy: np.ndarray
     seconds: np.ndarray
-    compiling: float = 0.0
+    start: float = 0.0
+
+
+def start_of(seconds: np.ndarray) -> float:
+    """How much longer the first epoch took than those after it; seconds [epochs] since the beginning."""
+    return max(0.0, float(seconds[0] - (seconds[-1] - seconds[0]) / max(len(seconds) - 1, 1))) * (len(seconds) > 1)
 
 
 def mnist(data_dir: Any, quick: bool) -> data.Split:
@@ -98,64 +111,72 @@ def mnist(data_dir: Any, quick: bool) -> data.Split:
     return data.Split(train, judged)
 
 
-def timed(epochs: Iterator[float]) -> Course:
+def timed(epochs: Iterator[float], clock: Clock) -> Course:
     """The course of one training that says its accuracy after every epoch."""
-    began, accuracy, seconds = time.perf_counter(), [], []
-    for reached in epochs:
-        accuracy.append(reached)
-        seconds.append(time.perf_counter() - began)
+    began, accuracy, seconds = clock(), [], []
+    for now in epochs:
+        accuracy.append(now)
+        seconds.append(clock() - began)
     return Course(np.array([accuracy]), np.array([seconds]))
 
 
-def alone(network: Network, split: Any, seed: int) -> Course:
+def alone(network: Network, split: Any, seed: int, clock: Clock) -> Course:
     """One training in ``fit``, which tells of every epoch where they are ten at most."""
-    told: list[tuple[float, float]] = []
-    began = time.perf_counter()
+    told, began = [], clock()
 
     def note(progress):
-        seconds = time.perf_counter() - began - compiled.seconds
-        told.append((seconds, progress.history.validation_metrics["accuracy"][-1]))
+        told.append((clock() - began, progress.history.validation_metrics["accuracy"][-1]))
 
-    with count_compilations() as compiled:
-        fit(network.setup, split, jax.random.fold_in(KEY, seed), watch=note, progress=False)
+    fit(network.setup, split, jax.random.fold_in(KEY, seed), watch=note, progress=False)
     seconds, accuracy = np.array(told).T[:, None]
-    return Course(accuracy, seconds, compiled.seconds)
+    return Course(accuracy, seconds)
 
 
-def rows(network: Network, split: Any, seeds: int) -> Course:
+def rows(network: Network, split: Any, seeds: int, clock: Clock) -> Course:
     """All seeds as rows of one program: the trainings of ``alone``, to rounding. Seconds are shared out evenly."""
-    began = time.perf_counter()
-    with count_compilations() as compiled:
-        study = sweep(network.setup, [{}], split, KEY, seeds=seeds, keep="none", width=-(-seeds // jax.device_count()))
-    whole = time.perf_counter() - began - compiled.seconds
+    told, began = [], clock()
+
+    def note(progress):
+        told.append((progress.epoch, clock() - began))
+
+    width = -(-seeds // jax.device_count())
+    study = sweep(network.setup, [{}], split, KEY, seeds=seeds, keep="none", width=width, watch=note)
     accuracy = np.asarray(study.rows.history.validation_metrics["accuracy"][0])
-    share = whole / seeds * np.arange(1, network.epochs + 1) / network.epochs
-    return Course(accuracy, np.tile(share, (seeds, 1)), compiled.seconds)
+    marks, times = np.array(told).T
+    seconds = np.interp(np.arange(1, network.epochs + 1), marks, times)
+    start = start_of(seconds)
+    return Course(accuracy, np.tile((seconds - start) / seeds, (seeds, 1)), start)
 
 
-def libraries(network: Network, split: Any) -> dict[str, Any]:
+def libraries(network: Network, split: Any, clock: Clock) -> dict[str, Any]:
     """By the names of those that can: what trains one seed."""
     of_sizes = (BATCH_SIZE, network.epochs)
-    found: dict[str, Any] = {"dlcore, fit": partial(alone, network, split)}
+    found: dict[str, Any] = {FIT: lambda seed: alone(network, split, seed, clock)}
     if peer("torch"):
-        found["PyTorch"] = lambda seed: timed(PyTorch(network.model, network.rule, split, seed).epochs(*of_sizes))
+        found["PyTorch"] = lambda seed: timed(
+            PyTorch(network.model, network.rule, split, seed).epochs(*of_sizes), clock
+        )
     if widths := network.widths:
-        found["scikit-learn"] = lambda seed: timed(scikit_learn(widths, RATE, *of_sizes, split, seed))
+        found["scikit-learn"] = lambda seed: timed(scikit_learn(widths, RATE, *of_sizes, split, seed), clock)
     return found
 
 
-def courses(network: Network, split: Any, seeds: int) -> dict[str, Course]:
+def courses(network: Network, split: Any, seeds: int, clock: Clock) -> dict[str, Course]:
     """All libraries in turn, seed by seed; what has no seed once."""
-    found, several = {"dlcore, rows": rows(network, split, seeds)}, libraries(network, split)
-    said(network, "dlcore, rows", found["dlcore, rows"])
+    several = libraries(network, split, clock)
     runs: dict[str, list[Course]] = {name: [] for name in several}
-    for seed in range(min(seeds, network.seeds)):
+    for seed in range(seeds):
         for name, train in several.items():
             time.sleep(PAUSE)
             runs[name].append(train(seed))
             said(network, f"{name}, seed {seed}", runs[name][-1])
-    found |= {name: together(of_seeds) for name, of_seeds in runs.items()}
-    return found if network.widths != () else found | {"scikit-learn": timed(logistic_regression(split))}
+    found = {name: together(of_seeds) for name, of_seeds in runs.items()}
+    if network.at_once:
+        found[ROWS] = rows(network, split, seeds, clock)
+        said(network, ROWS, found[ROWS])
+    if network.widths == ():
+        found["scikit-learn"] = timed(logistic_regression(split), clock)
+    return {name: found[name] for name in (ROWS, FIT, *PEERS) if name in found}
 
 
 def said(network, what, course):
@@ -164,9 +185,10 @@ def said(network, what, course):
 
 
 def together(parts: list[Course]) -> Course:
-    """The courses of several seeds as one."""
+    """The courses of several seeds as one; the first of them compiled."""
     accuracy, seconds = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
-    return Course(accuracy, seconds, sum(part.compiling for part in parts))
+    start = start_of(seconds[0])
+    return Course(accuracy, seconds - start * (np.arange(len(seconds)) == 0)[:, None], start)
 
 
 def reached(course: Course) -> tuple[np.ndarray, np.ndarray]:
@@ -184,29 +206,24 @@ def row_of(network: Network, name: str, course: Course, own: Course) -> dict[str
     return {
         "network": network.name,
         "by": name,
-        "seeds": str(len(seconds)),
         "epochs": str(course.accuracy.shape[1]) if course.accuracy.shape[1] > 1 else "-",
         "test accuracy, %": mean_and_error(100 * course.accuracy[:, -1], ".2f"),
         "s a training": mean_and_error(seconds, ".1f"),
         "ratio": f"{seconds.mean() / own.seconds[:, -1].mean():.2f}",
-        "compiling, s": f"{course.compiling:.1f}" if name.startswith("dlcore") else "-",
+        "start, s": f"{course.start:.1f}",
     }
 
 
 def enough_of(network: Network, name: str, course: Course, own: Course) -> dict[str, str]:
     """How soon it is good enough: means over the seeds, if all of them are."""
-    epochs, seconds = reached(course)
-    mean, mine = seconds.mean(), reached(own)[1].mean()
-    known = np.isfinite(mean) and np.isfinite(mine)
-    share = course.compiling / (len(seconds) if name == "dlcore, rows" else 1)
-    return {
-        "network": network.name,
-        "by": name,
-        "epochs": mean_and_error(epochs, ".1f") if np.isfinite(mean) else "-",
-        "s": mean_and_error(seconds, ".1f") if np.isfinite(mean) else "-",
-        "ratio": f"{mean / mine:.2f}" if known else "-",
-        "first, s": f"{mean + share:.1f}" if np.isfinite(mean) else "-",
-    }
+    epochs, seconds = (values.mean() for values in reached(course))
+    mine = reached(own)[1].mean()
+    if not np.isfinite(seconds):
+        return {"network": network.name, "by": name, **dict.fromkeys(SOON, "-")}
+    first = seconds + course.start / (len(course.seconds) if name == ROWS else 1)
+    own_first = mine + own.start
+    told = (f"{epochs:.1f}", f"{seconds:.1f}", f"{seconds / mine:.2f}", f"{first:.1f}", f"{first / own_first:.2f}")
+    return {"network": network.name, "by": name, **dict(zip(SOON, told, strict=True))}
 
 
 def picture(found: dict[str, dict[str, Course]], out: Any) -> None:
@@ -224,6 +241,11 @@ def picture(found: dict[str, dict[str, Course]], out: Any) -> None:
     save(out, "mnist", figure, **numbers)
 
 
+def threads() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def main() -> None:
     given = arguments(
         __doc__,
@@ -231,7 +253,10 @@ def main() -> None:
         data=True,
         only={"default": "", "help": "the networks whose name contains this"},
         seeds={"type": int, "default": 5},
+        processor={"action": "store_true", "help": "seconds of the processor, not of the clock"},
     )
+    clock = time.process_time if given.processor else time.perf_counter
+    jax.config.update("jax_num_cpu_devices", threads())
     split = mnist(given.data_dir, given.quick)
     chosen = [network for network in NETWORKS if given.only in network.name]
     if given.quick:
@@ -239,10 +264,12 @@ def main() -> None:
     machine = environment()
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items() if name in ("jax", "numpy"))
     print(f"{len(split.train.y)} examples, {len(split.validation.y)} to test by; {machine_of(machine)}; {versions}")
+    what = "processor" if given.processor else "clock"
+    print(f"{given.seeds} seeds, {jax.device_count()} devices, {threads()} threads, seconds of the {what}", flush=True)
     if not peer("torch"):
         print("PyTorch is not installed, so its rows are not there.")
-    found = {network.name: courses(network, split, given.seeds) for network in chosen}
-    lines = [(network, name, course, found[network.name]["dlcore, fit"])
+    found = {network.name: courses(network, split, given.seeds, clock) for network in chosen}
+    lines = [(network, name, course, found[network.name][FIT])
              for network in chosen for name, course in found[network.name].items()]  # fmt: skip
     print(f"\n{table([row_of(*line) for line in lines])}")
     print(f"\nto a test accuracy of {ENOUGH:.0%}\n{table([enough_of(*line) for line in lines])}")
