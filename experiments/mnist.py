@@ -47,7 +47,6 @@ from experiments.planes import panels
 BATCH_SIZE, RATE, ENOUGH = 128, 1e-3, 0.98
 ROWS, FIT, *PEERS = "dlcore, rows", "dlcore, fit", "PyTorch", "scikit-learn"
 SOON = ("epochs", "s", "ratio", "with start, s", "ratio, with start")
-KEY = jax.random.key(0)
 Clock = Callable[[], float]
 IMAGE = (28, 28, 1)
 QUICK = {"examples": 6400, "test": 1000, "epochs": 2}
@@ -127,7 +126,7 @@ def alone(network: Network, split: Any, seed: int, clock: Clock) -> Course:
     def note(progress):
         told.append((clock() - began, progress.history.validation_metrics["accuracy"][-1]))
 
-    fit(network.setup, split, jax.random.fold_in(KEY, seed), watch=note, progress=False)
+    fit(network.setup, split, jax.random.fold_in(jax.random.key(0), seed), watch=note, progress=False)
     seconds, accuracy = np.array(told).T[:, None]
     return Course(accuracy, seconds)
 
@@ -140,7 +139,7 @@ def rows(network: Network, split: Any, seeds: int, clock: Clock) -> Course:
         told.append((progress.epoch, clock() - began))
 
     width = -(-seeds // jax.device_count())
-    study = sweep(network.setup, [{}], split, KEY, seeds=seeds, keep="none", width=width, watch=note)
+    study = sweep(network.setup, [{}], split, jax.random.key(0), seeds=seeds, keep="none", width=width, watch=note)
     accuracy = np.asarray(study.rows.history.validation_metrics["accuracy"][0])
     marks, times = np.array(told).T
     seconds = np.interp(np.arange(1, network.epochs + 1), marks, times)
@@ -215,15 +214,16 @@ def row_of(network: Network, name: str, course: Course, own: Course) -> dict[str
 
 
 def enough_of(network: Network, name: str, course: Course, own: Course) -> dict[str, str]:
-    """How soon it is good enough: means over the seeds, if all of them are."""
-    epochs, seconds = (values.mean() for values in reached(course))
-    mine = reached(own)[1].mean()
-    if not np.isfinite(seconds):
-        return {"network": network.name, "by": name, **dict.fromkeys(SOON, "-")}
-    first = seconds + course.start / (len(course.seconds) if name == ROWS else 1)
-    own_first = mine + own.start
-    told = (f"{epochs:.1f}", f"{seconds:.1f}", f"{seconds / mine:.2f}", f"{first:.1f}", f"{first / own_first:.2f}")
-    return {"network": network.name, "by": name, **dict(zip(SOON, told, strict=True))}
+    """How soon it is good enough: means over the seeds that are, and how many these are."""
+    (epochs, seconds), mine = reached(course), reached(own)[1]
+    some, here = np.isfinite(seconds), np.isfinite(mine)
+    told = {"network": network.name, "by": name, "seeds": f"{some.sum()} of {len(some)}"}
+    if not (some.any() and here.any()):
+        return told | dict.fromkeys(SOON, "-")
+    mean, first = seconds[some].mean(), course.start / (len(some) if name == ROWS else 1)
+    ratios = mean / mine[here].mean(), (mean + first) / (mine[here].mean() + own.start)
+    found = (f"{epochs[some].mean():.1f}", f"{mean:.1f}", f"{ratios[0]:.2f}", f"{mean + first:.1f}", f"{ratios[1]:.2f}")
+    return told | dict(zip(SOON, found, strict=True))
 
 
 def picture(found: dict[str, dict[str, Course]], out: Any) -> None:
