@@ -249,7 +249,7 @@ def threads() -> int:
 def main() -> None:
     given = arguments(
         __doc__,
-        quick="6400 examples, 2 epochs, the first of the networks that --only leaves",
+        quick="6400 examples, 2 epochs",
         data=True,
         only={"default": "", "help": "the networks whose name contains this"},
         seeds={"type": int, "default": 5},
