@@ -1,6 +1,8 @@
 """The lectures' examples: will I pass this class, one hidden layer, red and green points, solvers that train."""
 
 import dataclasses
+import itertools
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -9,15 +11,15 @@ import pytest
 from sklearn import isotonic, linear_model, neural_network
 from sklearn import svm as sklearn_svm
 
-from dlcore import Setup, losses, sequential
+from dlcore import Setup, data, fit, losses, sequential
 from dlcore.activations import tanh
 from dlcore.classics import logistic_regression
-from dlcore.data import Examples, Split
+from dlcore.data import Examples, Split, batch_count
 from dlcore.layers import Dense
 from dlcore.optimizers import SGD
 from dlcore.solvers import LBFGS, NewtonCG, minimize
 from dlcore.training import advance, start
-from experiments import decisions, full_batch, transfer, universal_approximation, will_i_pass
+from experiments import decisions, full_batch, mnist, mnist_peers, transfer, universal_approximation, will_i_pass
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
 
@@ -176,3 +178,76 @@ def test_a_row_of_few_examples_is_their_training_alone():
     for i, way in enumerate(transfer.WAYS):
         alone = transfer.adapted(way, 10, 1e-2, one.keys, old, pool, one.judged, np.ones(15, np.float32))
         np.testing.assert_allclose(found[i, 1, 0, 1], alone, atol=2 / 871)
+
+
+# MNIST
+
+
+def some_digits():
+    """Scikit-learn's, of which few are to judge by."""
+    digits = data.load("digits")
+    x = np.float32(digits.x) / 16
+    return Split(Examples(x[:1500], digits.y[:1500]), Examples(x[1500:], digits.y[1500:]))
+
+
+def test_rows_are_the_trainings_one_by_one():
+    """Of every seed the accuracy after each epoch; a clock that counts how often it is asked tells of each of them."""
+    network = mnist.NETWORKS[1]._replace(epochs=3)
+    split = some_digits()
+    rows = mnist.rows(network, split, 2, itertools.count().__next__)
+    alone = mnist.together([mnist.alone(network, split, seed, itertools.count().__next__) for seed in range(2)])
+    assert rows.accuracy.shape == rows.seconds.shape == (2, 3)
+    np.testing.assert_allclose(rows.accuracy, alone.accuracy, atol=2 / 297)
+    np.testing.assert_array_equal(alone.seconds, [[1, 2, 3], [1, 2, 3]])
+    assert (np.diff(rows.seconds) > 0).all()
+    run = fit(network.setup, split, jax.random.fold_in(KEY, 1), progress=False)
+    outputs, _ = network.model.apply(
+        run.state.params, run.state.model_state, jnp.asarray(split.validation.x), key=None, train=False
+    )
+    np.testing.assert_allclose(
+        np.mean(np.asarray(outputs).argmax(1) == split.validation.y), alone.accuracy[1, -1], atol=1e-6
+    )
+
+
+def test_what_the_first_epoch_takes_longer_is_the_start():
+    """Of the first seed alone: the others find compiled what they need."""
+    first, second = (
+        mnist.Course(np.zeros((1, 3)), np.array([seconds])) for seconds in ([5.0, 6.0, 7.0], [1.5, 2.5, 3.5])
+    )
+    both = mnist.together([first, second])
+    assert both.start == 4
+    np.testing.assert_array_equal(both.seconds, [[1, 2, 3], [1.5, 2.5, 3.5]])
+
+
+def test_scikit_learn_goes_on_from_epoch_to_epoch():
+    """Calls of an epoch each are one training: as good as that of one call, in the same number of epochs."""
+    split = some_digits()
+    told = list(mnist_peers.scikit_learn((64,), 1e-3, 32, 10, split, 0))
+    options = {"batch_size": 32, "alpha": 0, "max_iter": 10, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        whole = neural_network.MLPClassifier((64,), **options).fit(*split.train).score(*split.validation)
+    assert len(told) == 10
+    assert told[0] < told[-1] - 0.02
+    np.testing.assert_allclose(told[-1], whole, atol=0.02)
+
+
+def test_how_soon_is_good_enough():
+    course = mnist.Course(
+        np.array([[0.9, 0.98, 0.99], [0.98, 0.9, 0.9], [0.9, 0.9, 0.97]]), np.arange(9.0).reshape(3, 3)
+    )
+    epochs, seconds = mnist.reached(course)
+    np.testing.assert_array_equal(epochs, [2, 1, np.inf])
+    np.testing.assert_array_equal(seconds, [1, 3, np.inf])
+
+
+def test_published_examples(data_dir):
+    """All but the published test examples are trained on, in 469 mini-batches."""
+    split = mnist.mnist(data_dir, quick=False)
+    assert (split.train.x.shape, split.validation.x.shape, split.train.x.dtype) == (
+        (60000, 784),
+        (10000, 784),
+        np.float32,
+    )
+    assert (split.train.x.min(), split.train.x.max()) == (0, 1)
+    assert batch_count(len(split.train.y), mnist.BATCH_SIZE) == 469

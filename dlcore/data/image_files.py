@@ -56,17 +56,20 @@ def find_cifar10(folder: pathlib.Path) -> bool:
 def read_idx_folder(
     folder: pathlib.Path, name: str, classes: tuple[str, ...] = (), source: str = "", license: str = ""
 ) -> Dataset:
-    """Training and test files of MNIST's layout as one data set that remembers its published test set."""
+    """Training and test files of MNIST's layout as one data set that remembers its published test set.
+
+    Bytes stay bytes; other numbers become float32.
+    """
     train_x, train_y, test_x, test_y = (read_idx(path) for file in _PARTS if (path := _find(folder, file)))
     pixels, labels = np.concatenate([train_x, test_x]), np.concatenate([train_y, test_y]).astype(np.int32)
     names = classes or tuple(str(label) for label in range(int(labels.max()) + 1))
     shape = (*pixels.shape[1:], 1)
-    x = as_rows(pixels).astype(np.float32)
+    x = as_rows(pixels if pixels.dtype == np.uint8 else pixels.astype(np.float32))
     return Dataset(name, x, labels, names, (), shape, len(test_y), source, license)
 
 
 def read_cifar10(folder: pathlib.Path) -> Dataset:
-    """The six binary files of CIFAR-10: per image one label byte and 3·32·32 bytes, channel by channel.
+    """The six binary files of CIFAR-10, its pixels as bytes: per image a label and 3·32·32 bytes, channel by channel.
 
     Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images.
     """
@@ -74,7 +77,7 @@ def read_cifar10(folder: pathlib.Path) -> Dataset:
     if any(part.size == 0 or part.size % 3073 for part in raw):
         raise ValueError(f"{folder} is damaged: its files are no multiples of 3073 bytes; fetch them again")
     records = np.concatenate(raw).reshape(-1, 3073)
-    x = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1).reshape(len(records), -1).astype(np.float32)
+    x = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1).reshape(len(records), -1)
     source = "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images"
     test = raw[-1].size // 3073
     y = records[:, 0].astype(np.int32)

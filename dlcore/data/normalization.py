@@ -12,6 +12,7 @@ import numpy as np
 from dlcore.data.examples import as_rows
 from dlcore.data.splits import Split
 from dlcore.data.streams import Streamed, read_ahead
+from dlcore.layers import Layer
 from dlcore.numerics.errors import check_float
 from dlcore.numerics.formats import Array, in_dtype_of
 from dlcore.tree.fields import hyperparams
@@ -20,10 +21,20 @@ _CELLS = 1 << 16  # that are worked on at a time: their copies in float64 stay i
 
 
 @hyperparams
-class Normalization:
+class Normalization(Layer):
     r"""$z = (x - \mu) / \sigma$, the same for training, validation, test and deployment.
 
     mean and std are of the shape of one example, or scalars shared by all features.
+
+    A layer too, without parameters: as the first of a network it takes examples as they were measured, and bytes of
+    images stay bytes in memory, a quarter of float32, until a mini-batch of them is in the compiled program. What is
+    trained, saved or exported then takes bytes as well. The numbers are those of ``normalize`` to rounding.
+
+    >>> import numpy as np
+    >>> from dlcore import Setup, data, losses, sequential
+    >>> from dlcore.layers import Dense
+    >>> x = np.arange(256, dtype=np.uint8).reshape(64, 4)
+    >>> setup = Setup(sequential(data.fit_normalization(x, shared=True), Dense(2)), losses.softmax_cross_entropy)
     """
 
     mean: Any
@@ -33,6 +44,9 @@ class Normalization:
         """x [n, …] to z [n, …]; raises TypeError for integers and ValueError for other features than were fitted."""
         x, mean, std = self._aligned(x)
         return (x - mean) / std
+
+    def apply(self, params, state, x, *, key, train):
+        return self(x), state
 
     def inverse(self, z: Any) -> Array:
         r"""$x = \mu + \sigma z$."""

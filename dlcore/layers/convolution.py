@@ -70,7 +70,9 @@ class Conv(Layer):
     """``channels`` images from every image, by ``convolve``: ``conv2d_by_patches``, or ``conv2d``.
 
     Patches are for sweeps, where they are faster and every supported JAX takes them: JAX 0.7 cannot map gradients of
-    its own convolution inside ``shard_map``. One training with many channels is faster, and smaller, by ``conv2d``.
+    its own convolution inside ``shard_map``. On a GPU or TPU one training with many channels is faster, and smaller, by
+    ``conv2d``. On a CPU it is not: XLA brings convolutions into the layout of its fast kernels outside loops alone, and
+    within the loop of a training gradients of ``conv2d`` take many times as long.
     """
 
     channels: int = static()

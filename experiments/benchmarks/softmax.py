@@ -20,7 +20,7 @@ LIMIT = 2000  # steps
 def softmax_problem(name, examples, largest):
     """Mean cross entropy with an l2 penalty; weights [d, 10] and biases [10] are one vector."""
     data = load(name)
-    X = jnp.asarray(np.asarray(data.x[:examples]).reshape(-1, math.prod(data.x.shape[1:])) / largest)
+    X = jnp.asarray(np.asarray(data.x[:examples], np.float32).reshape(-1, math.prod(data.x.shape[1:])) / largest)
     y = np.asarray(data.y[:examples])
     onehot = jax.nn.one_hot(y, 10, dtype=X.dtype)
     d = X.shape[1]

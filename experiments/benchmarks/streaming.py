@@ -3,9 +3,10 @@
     python -m experiments.benchmarks.streaming [--hidden 128] [--copies 1] [--epochs 2] [--rounds 3]
 
 A network with one hidden layer on MNIST, batches of 128, Adam, both parts evaluated after every epoch. The files have
-the pixels as bytes, or as float32; all are normalized. The ratio is that to the training in memory. Memory is the peak
-of what is no file, in a process of its own, beyond what it has before it opens the data: programs and their compilation
-too. ``--copies`` repeats the examples: what is streamed takes as much of many as of few.
+the pixels as bytes, or as float32; all are normalized, before the training or, where they stay bytes in memory, by the
+first layer, pixel by pixel as well. The ratio is that to the training in memory. Memory is the peak of what is no file,
+in a process of its own, beyond what it has before it opens the data: programs and their compilation too. ``--copies``
+repeats the examples: what is streamed takes as much of many as of few.
 """
 
 import contextlib
@@ -22,7 +23,8 @@ from experiments.benchmarks.race import race
 from experiments.common import arguments
 
 BATCH_SIZE = 128
-KINDS = ("in memory, bytes", "streamed, bytes", "streamed, float32")
+STAY = "in memory, bytes, to the first layer"
+KINDS = ("in memory, bytes", STAY, "streamed, bytes", "streamed, float32")
 STATUS = pathlib.Path("/proc/self/status")
 
 
@@ -31,30 +33,35 @@ def write(folder, data_dir, copies):
     from dlcore import data
 
     split = data.split(data.load("mnist", data_dir=data_dir), (0.8, 0.1, 0.1))
-    whole = np.rint(np.tile(split.train.x, (copies, 1)) * (255 if split.train.x.max() <= 1 else 1))
-    np.save(folder / "bytes.npy", whole.astype(np.uint8))
+    whole = np.tile(split.train.x, (copies, 1))
+    np.save(folder / "bytes.npy", whole)
     np.save(folder / "float32.npy", whole.astype(np.float32))
     np.save(folder / "y.npy", np.tile(split.train.y, copies))
-    validation = np.rint(split.validation.x * (255 if split.train.x.max() <= 1 else 1)).astype(np.uint8)
-    np.savez(folder / "validation.npz", x=validation, y=split.validation.y)
+    np.savez(folder / "validation.npz", x=split.validation.x, y=split.validation.y)
     return (folder / "bytes.npy").stat().st_size / 1e6, (folder / "float32.npy").stat().st_size / 1e6
 
 
 def opened(kind, folder):
-    """The split, normalized, its training part in memory or streamed."""
+    """The split, its training part in memory or streamed, and the first layer: bytes that stay bytes need one."""
     from dlcore import data
+    from dlcore.activations import identity
 
-    where, of = kind.split(", ")
+    where, of, *stay = kind.split(", ")
     files = (folder / f"{of}.npy", folder / "y.npy")
     train = data.stream(*files) if where == "streamed" else data.Examples(*map(np.load, files))
     validation = np.load(folder / "validation.npz")
-    return data.normalize(data.Split(train, data.Examples(validation["x"], validation["y"])))[0]
+    split = data.Split(train, data.Examples(validation["x"], validation["y"]))
+    if stay:
+        return split, data.fit_normalization(split.train.x)
+    return data.normalize(split)[0], identity
 
 
-def trained(given, split):
-    from dlcore import Setup, fit, losses, mlp
+def trained(given, split, first):
+    from dlcore import Setup, fit, losses, sequential
+    from dlcore.activations import relu
+    from dlcore.layers import Dense
 
-    model = mlp((given.hidden, 10))
+    model = sequential(first, Dense(given.hidden), relu, Dense(10))
     setup = Setup(model, losses.softmax_cross_entropy, epochs=given.epochs, batch_size=BATCH_SIZE)
     return fit(setup, split, jax.random.key(0)).history
 
@@ -101,7 +108,7 @@ def main():
     if given.peak:
         jax.block_until_ready(jax.random.key(0))
         with peak() as seen:
-            trained(given, opened(given.peak[0], pathlib.Path(given.peak[1])))
+            trained(given, *opened(given.peak[0], pathlib.Path(given.peak[1])))
         print(seen[-1])
         return
     with tempfile.TemporaryDirectory() as name:
@@ -111,8 +118,8 @@ def main():
 def measure(given, folder):
     sizes = write(folder, given.data_dir, given.copies)
     splits = {kind: opened(kind, folder) for kind in KINDS}
-    title = f"{len(splits[KINDS[0]].train.y)} examples, {given.epochs} epochs, {given.hidden} units"
-    peers = {kind: lambda split=split: trained(given, split) for kind, split in splits.items()}
+    title = f"{len(splits[KINDS[0]][0].train.y)} examples, {given.epochs} epochs, {given.hidden} units"
+    peers = {kind: lambda split=split: trained(given, *split) for kind, split in splits.items()}
     race(title, peers, quality, given.rounds)
     if not STATUS.exists():
         return

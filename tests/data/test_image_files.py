@@ -40,6 +40,7 @@ class TestImageFiles:
             (folder / f"{part}-labels.idx1-ubyte").write_bytes(idx(labels[of], 8))
         for dataset in (data.load("fashion_mnist", data_dir=tmp_path), data.load(folder)):
             np.testing.assert_array_equal(dataset.x, pixels.reshape(12, 12))
+            assert dataset.x.dtype == np.uint8
             np.testing.assert_array_equal(dataset.y, labels)
             assert dataset.image_shape == (4, 3, 1)
             assert dataset.published_test == 4
@@ -55,6 +56,7 @@ class TestImageFiles:
         cifar = data.load("cifar10", data_dir=tmp_path)
         np.testing.assert_array_equal(data.images(cifar.x, cifar.image_shape), images)
         np.testing.assert_array_equal(cifar.y, np.arange(12) % 10)
+        assert cifar.x.dtype == np.uint8
         assert cifar.published_test == 2
         (tmp_path / "test_batch.bin").write_bytes(rows[0][:-1])
         with pytest.raises(ValueError, match="damaged"):

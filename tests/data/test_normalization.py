@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dlcore import data
+from dlcore.data.normalization import normalized
 from tests.data.problems import table
 
 
@@ -32,6 +33,18 @@ class TestNormalization:
         done, same = data.normalize(parts, by)
         assert same is by
         np.testing.assert_allclose(done.validation.x, (parts.validation.x - 1) / 2, rtol=1e-6)
+
+    @pytest.mark.parametrize(("mean", "std"), [(0.0, 255.0), (33.3184, 78.5675)])
+    def test_bytes_in_a_program_are_those_of_the_host(self, mean, std):
+        """All 256 to a unit in the last place of x, or of what remains of it: XLA divides by a product, in float32."""
+        x = np.arange(256, dtype=np.uint8)[:, None]
+        inside = jax.jit(lambda by, x: by(x.astype(np.float32)))(
+            data.Normalization(np.float32(mean), np.float32(std)), x
+        )
+        z = (x.astype(np.float64) - mean) / std
+        assert inside.dtype == np.float32
+        np.testing.assert_allclose(inside, z, rtol=1.2e-7, atol=np.spacing(np.float32(mean)) / std)
+        np.testing.assert_allclose(normalized(x, data.Normalization(mean, std)), z, rtol=6e-8)
 
     @pytest.mark.parametrize("value", [0.0, 0.1, -1e30, 3.3333e7, 1e-42])
     def test_constant_columns_become_zero(self, value):

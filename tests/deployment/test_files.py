@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from jax.tree_util import Partial
 
-from dlcore import Setup, data, fit, load_model, losses, mlp
+from dlcore import Setup, data, fit, load_model, losses, mlp, sequential
 from dlcore.deployment import TrainedModel, save_model
+from dlcore.layers import Dense
 from dlcore.optimizers import Adam
 from tests.deployment.problems import KEY, appraiser, classifier, committee, people, prepared
 from tests.deployment.test_model import folded
@@ -34,6 +35,14 @@ def pair():
     return TrainedModel.of(fit(setup, images, KEY), images)
 
 
+def of_bytes():
+    """A network whose first layer normalizes bytes, each input by its own numbers."""
+    x, y = np.random.default_rng(0).integers(0, 256, (60, 4)).astype(np.uint8), np.arange(60) % 3
+    model = sequential(data.fit_normalization(x), Dense(3))
+    setup = Setup(model, losses.softmax_cross_entropy, Adam(0.1), epochs=1, batch_size=16)
+    return TrainedModel.of(fit(setup, (x, y), KEY), (x, y))
+
+
 MODELS = {
     "words and batch norm": (classifier, people(20, seed=4)),
     "members": (committee, people(20, seed=4)),
@@ -41,6 +50,7 @@ MODELS = {
     "members of folds": (lambda: folded()[1], data.load("iris").x),
     "normalized": (normalized, data.load("wine").x),
     "arrays": (pair, np.ones((3, 4), np.float32)),
+    "bytes": (of_bytes, np.arange(12, dtype=np.uint8).reshape(3, 4)),
 }
 
 

@@ -10,8 +10,8 @@ import pytest
 from flax import linen as nn
 from flax import nnx
 
-from dlcore.activations import relu
-from dlcore.data import Examples, Split, train_validation
+from dlcore.activations import identity, relu
+from dlcore.data import Examples, Split, fit_normalization, train_validation
 from dlcore.layers import Dense, Layer, Sequential, sequential
 from dlcore.losses import sigmoid_binary_cross_entropy, softmax_cross_entropy, squared_error
 from dlcore.optimizers import (
@@ -24,6 +24,7 @@ from dlcore.solvers import LBFGS
 from dlcore.training import EarlyStopping, Mixup, Watch, accuracy, fit
 from dlcore.training import train as train_eagerly
 from dlcore.tree.fields import hyperparams
+from dlcore.tuning import grid, sweep
 from tests.problems import quick_jit, small_setup
 from tests.training.problems import DATA, KEY, train
 
@@ -147,6 +148,26 @@ def test_whole_numbers_are_taken_as_inputs(dtype):
     if dtype == "int32":
         tokens = fit(small_setup(model=Lookup()), (x, y), KEY)
         assert tokens.history.train_loss[-1] < tokens.history.train_loss[0]
+
+
+def test_bytes_are_normalized_in_the_program():
+    """As the first layer a normalization gives what normalized examples give, and what is learned takes bytes."""
+    x, y = np.random.default_rng(0).integers(0, 256, (50, 4)).astype(np.uint8), np.asarray(DATA.train.y)
+    by = fit_normalization(x)
+    outside = (x - by.mean) / by.std
+    first = {"bytes": (by, x), "floats": (identity, outside)}
+    models = {name: sequential(layer, Dense(8), relu, Dense(3)) for name, (layer, _) in first.items()}
+    setups = {name: small_setup(model=model) for name, model in models.items()}
+    parts = {name: train_validation(a, y) for name, (_, a) in first.items()}
+    bytes_, floats = (fit(setups[name], parts[name], KEY) for name in first)
+    assert bytes_.params[1]["kernel"].dtype == floats.params[1]["kernel"].dtype
+    np.testing.assert_allclose(bytes_.history.validation_loss, floats.history.validation_loss, rtol=1e-12)
+    np.testing.assert_allclose(bytes_.predict(x), floats.predict(outside), rtol=1e-10)
+    losses = [
+        sweep(setups[name], grid({"optimizer.learning_rate": [1e-2]}), parts[name], KEY).rows.validation_loss
+        for name in first
+    ]
+    np.testing.assert_allclose(*losses, rtol=1e-10)
 
 
 def test_one_logit_for_two_classes():
