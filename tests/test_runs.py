@@ -27,7 +27,7 @@ from dlcore.runs import (
     read,
 )
 from dlcore.training import History
-from dlcore.tuning import Rows, Study, grid
+from dlcore.tuning import HalvingRung, Rows, Study, grid
 
 VERDICT = Verdict("overfitting", ("gap <0.3>", "rose"), "learned by heart & more", ("more decay", "dropout"), "warning")
 RECIPE = RecipeRecord("digits", {"seed": 3})
@@ -208,6 +208,16 @@ class TestRecords:
         np.testing.assert_array_equal(found.study.standard_error, before.standard_error)
         np.testing.assert_array_equal(found.study.metric("accuracy"), before.metric("accuracy"))
         assert (found.best, found.alike, found.study.diverged.sum()) == (0, [0], 1)
+
+    def test_who_left_a_halving_early_stands_behind_the_others(self, tmp_path):
+        curve = np.broadcast_to(np.array([[[1.0]], [[2.0]], [[3.0]]]), (3, 2, 4))
+        rows = Rows(History(*[curve] * 3, {}, {}, *[curve] * 4), curve[..., 0], np.zeros((3, 2), int), np.full((3, 2), -1))
+        rungs = (HalvingRung(1, (0, 1, 2), (1, 2)), HalvingRung(2, (1, 2), (2,)))
+        space = tuple(grid({"optimizer.learning_rate": [1e-3, 1e-2, 1e-1]}))
+        SweepRecord("sweep", 1, space, rows, "3 x 2", 0.1, 1, rungs=rungs).write(tmp_path)
+        found = SweepRecord.read(tmp_path, "sweep_1")
+        assert found.rungs == rungs
+        assert (found.best, found.study.order.tolist()) == (2, [2, 1, 0])
 
     def test_the_preprocessing_keeps_its_own_form(self, tmp_path):
         done = Preprocessing(

@@ -115,7 +115,8 @@ def _sweep(search: Search, setup: Setup, space: Space, task: Task, folder: RunFo
         )
     seconds, plan = time.perf_counter() - began, "; ".join(map(str, study.plans))
     told = tuple({path: _told(value) for path, value in one.items()} for one in study.space)
-    return SweepRecord("sweep", 1, told, study.rows, plan, seconds, compiled.count, task.folds or 1, study.by), study
+    how = plan, seconds, compiled.count, task.folds or 1
+    return SweepRecord("sweep", 1, told, study.rows, *how, study.by, study.rungs), study
 
 
 def _halving(search: Search) -> Halving | None:

@@ -12,7 +12,7 @@ from dlcore.diagnosis import Verdict
 from dlcore.runs.record import Record
 from dlcore.training import Criterion, History
 from dlcore.training.metrics import LOSS
-from dlcore.tuning import Rows, Study, axes_of
+from dlcore.tuning import HalvingRung, Rows, Study, axes_of
 
 FORMAT = 2  # of run folders; the first had no number
 
@@ -135,6 +135,7 @@ class SweepRecord(Record):
     compilations: int
     folds: int = 1
     by: Criterion = LOSS
+    rungs: tuple[HalvingRung, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -144,7 +145,7 @@ class SweepRecord(Record):
     @property
     def study(self) -> Study:
         """The sweep as its study, without the setup it began with."""
-        return Study(cast(Any, None), self.space, self.rows, by=self.by)
+        return Study(cast(Any, None), self.space, self.rows, rungs=self.rungs, by=self.by)
 
     @property
     def best(self) -> int | None:
