@@ -26,7 +26,7 @@ import optax
 
 from experiments.accuracy_cases import ACTIVATIONS, ELEMENTARY, LOSSES, SIMPLEX, densities, with_torch
 from experiments.accuracy_families import families
-from experiments.common import options
+from experiments.common import counted, options
 
 POINTS, DIGITS, MOST_DIGITS, VALUE_TARGET, DERIVATIVE_TARGET = 1000, 50, 1600, 4, 8
 ZEROS = (0.75179, 1.27846)  # of the derivatives of gelu and silu, at negative arguments
@@ -272,9 +272,12 @@ def main():
     jax.config.update("jax_enable_x64", True)
     cases = [with_torch(case) for case in ACTIVATIONS + SIMPLEX + ELEMENTARY + LOSSES + densities()]
     with mpmath.workdps(DIGITS):
-        rows = [row for case in cases if given.only in case.name for row in measure(case, given.points)]
+        chosen = [case for case in cases if given.only in case.name]
+        rows = [row for case in counted("Functions", chosen, "function") for row in measure(case, given.points)]
         some = [f for f in families() if given.only in f.name]
-        others = [row for family in some for row in measure_family(family, given.points // 20)]
+        others = [
+            row for family in counted("Families", some, "family") for row in measure_family(family, given.points // 20)
+        ]
         text = report(rows, others, given.points)
     print(text)
     if given.out:

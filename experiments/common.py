@@ -4,14 +4,15 @@ import argparse
 import contextlib
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
 from dlcore import report, sweep
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
 
 
 def options(doc: str | None, **more: Any) -> Any:
@@ -44,6 +45,15 @@ def _parser(doc, named):
     for name, option in named.items():
         parser.add_argument(f"--{name.replace('_', '-')}", **option)
     return parser
+
+
+def counted(title: str, items: Iterable[T], unit: str) -> Iterator[T]:
+    """``items`` one by one, with progress on the terminal; ``unit`` is the singular of what they are."""
+    items = list(items)
+    with report.bar(title, len(items), unit) as bar:
+        for done, item in enumerate(items, 1):
+            yield item
+            bar.update(done)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ Jacobians between layers. ``python -m experiments.gradients`` prints the numbers
 """
 
 import functools
+import itertools
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ from dlcore.backprop import (
     softmax_cross_entropy_head,
 )
 from dlcore.initializers import glorot_normal, he_normal, normal, orthogonal, xavier_normal
-from experiments.common import arguments, save
+from experiments.common import arguments, counted, save
 
 DEPTH, WIDTH, CLASSES, EXAMPLES, SEEDS = 20, 64, 10, 128, 8
 JACOBIANS = 4  # examples whose Jacobians are taken: a singular value decomposition for each and every layer
@@ -53,13 +54,11 @@ def measure(key, initializer, phi):
 def results():
     keys = jax.random.split(jax.random.key(0), SEEDS)
     found = {}
-    for phi_name, phi in ACTIVATIONS.items():
-        for name, initializer in INITIALIZERS.items():
-            one = functools.partial(measure, initializer=initializer, phi=phi)
-            run = jax.jit(
-                functools.partial(jax.lax.map, one)
-            )  # vmap would run QR in batches: XLA can hang on two cores
-            found[phi_name, name] = [np.asarray(values, float) for values in run(keys)]
+    pairs = itertools.product(ACTIVATIONS.items(), INITIALIZERS.items())
+    for (phi_name, phi), (name, initializer) in counted("Gradients", pairs, "network"):
+        one = functools.partial(measure, initializer=initializer, phi=phi)
+        run = jax.jit(functools.partial(jax.lax.map, one))  # vmap would run QR in batches: XLA can hang on two cores
+        found[phi_name, name] = [np.asarray(values, float) for values in run(keys)]
     return found
 
 

@@ -23,7 +23,7 @@ from dlcore.solvers import (
     standard_deviations,
     standard_errors,
 )
-from experiments.common import arguments
+from experiments.common import arguments, counted
 from experiments.nist_problems import (
     digits,
     negative_log_likelihood,
@@ -38,7 +38,7 @@ OUT = pathlib.Path(__file__).parents[1] / "docs" / "nist.md"
 
 def nonlinear_rows(folder: pathlib.Path) -> list[list[str]]:
     rows = []
-    for path in sorted(folder.glob("*.dat")):
+    for path in counted("Nonlinear", sorted(folder.glob("*.dat")), "problem"):
         problem = read_nonlinear(path)
         r, data = residuals(problem.name), (jnp.asarray(problem.x), jnp.asarray(problem.y))
         for k, b0 in enumerate(jnp.asarray(problem.starts)):
@@ -52,7 +52,7 @@ def nonlinear_rows(folder: pathlib.Path) -> list[list[str]]:
 
 def linear_rows(folder: pathlib.Path) -> list[list[str]]:
     rows = []
-    for problem in read_linear(folder):
+    for problem in counted("Linear", read_linear(folder), "problem"):
         A, y = jnp.asarray(problem.A), jnp.asarray(problem.y)
         answers = [solve(m, A, y) for m in (QR(), QR(refinements=3), NormalEquations())]
         numpy = np.linalg.lstsq(problem.A, problem.y)[0]
@@ -63,7 +63,7 @@ def linear_rows(folder: pathlib.Path) -> list[list[str]]:
 
 def logistic_rows(data: pathlib.Path) -> list[list[str]]:
     rows = []
-    for problem in read_logistic(data):
+    for problem in counted("Logistic", read_logistic(data), "problem"):
         X, y, zero = jnp.asarray(problem.X), jnp.asarray(problem.y), jnp.zeros(problem.params.shape)
         certified = [str(p) for p in problem.params.ravel()]
         newton = minimize(Newton(), negative_log_likelihood, zero, args=(X, y))

@@ -8,6 +8,8 @@ from typing import Any
 
 import jax
 
+from experiments.common import counted
+
 PAUSE = 0.3  # seconds: the threads of a peer's BLAS go on spinning, at the cost of whoever comes next
 
 
@@ -19,7 +21,7 @@ def peer(name: str) -> Any:
 def race(title: str, peers: dict[str, Callable], quality: Callable, rounds: int) -> None:
     """Prints a row for each peer: compilation, fastest of the rounds, ratio to the first peer, and its ``quality``."""
     first, times, found = {}, {name: [] for name in peers}, {}
-    for name, run in peers.items():
+    for name, run in counted(title, peers.items(), "peer"):
         begin = time.perf_counter()
         found[name] = jax.block_until_ready(run())
         first[name] = time.perf_counter() - begin
