@@ -210,10 +210,8 @@ class TestRecords:
         assert (found.best, found.alike, found.study.diverged.sum()) == (0, [0], 1)
 
     def test_who_left_a_halving_early_stands_behind_the_others(self, tmp_path):
-        curve = np.broadcast_to(np.array([[[1.0]], [[2.0]], [[3.0]]]), (3, 2, 4))
-        rows = Rows(
-            History(*[curve] * 3, {}, {}, *[curve] * 4), curve[..., 0], np.zeros((3, 2), int), np.full((3, 2), -1)
-        )
+        curve, zeros = np.broadcast_to(np.array([[[1.0]], [[2.0]], [[3.0]]]), (3, 2, 4)), np.zeros((3, 2), int)
+        rows = Rows(History(*[curve] * 3, {}, {}, *[curve] * 4), curve[..., 0], zeros, zeros - 1)
         rungs = (HalvingRung(1, (0, 1, 2), (1, 2)), HalvingRung(2, (1, 2), (2,)))
         space = tuple(grid({"optimizer.learning_rate": [1e-3, 1e-2, 1e-1]}))
         SweepRecord("sweep", 1, space, rows, "3 x 2", 0.1, 1, rungs=rungs).write(tmp_path)
