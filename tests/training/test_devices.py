@@ -1,11 +1,7 @@
 """Trainings whose mini-batches are shared by several devices: the numbers of one, each device its share of the work."""
 
 import dataclasses
-import pathlib
 import re
-import socket
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +18,7 @@ from dlcore.regularizers import L2
 from dlcore.solvers import LBFGS
 from dlcore.training import EarlyStopping, Mixup, Setup, Watch, as_arrays, batch_mesh, checkpoints, evaluate, fit, train
 from tests.problems import quick_jit
+from tests.processes import run_two
 from tests.training.problems import KEY
 from tests.training.two_processes import problem
 
@@ -146,19 +143,7 @@ def test_wrong_devices_are_named(devices):
 @pytest.mark.slow
 def test_two_processes_train_as_one_device(tmp_path):
     """Each has two devices; a checkpoint of both is gone on with. Skipped where CPUs cannot speak to each other."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    words = [sys.executable, "-m", "tests.training.two_processes"]
-    root = pathlib.Path(__file__).parents[2]
-    started = [
-        subprocess.Popen([*words, rank, port, str(tmp_path)], cwd=root, stderr=subprocess.PIPE, text=True)
-        for rank in "01"
-    ]
-    said = [process.communicate(timeout=300)[1] for process in started]
-    if any("aren't implemented on the CPU" in text for text in said):
-        pytest.skip("this jaxlib has no collectives of CPUs")
-    assert [process.returncode for process in started] == [0, 0], said[0][-2000:]
+    run_two("tests.training.two_processes", tmp_path)
     setup, data, key = problem()
     run = fit(setup, data, key)
     alone = jax.tree.leaves((run.params, run.predict(data.validation.x), run.history))

@@ -9,6 +9,7 @@ import numpy as np
 from dlcore.training import Setup, checkpoints, fit
 from tests import conftest as strict
 from tests.problems import blobs, small_setup
+from tests.processes import join
 
 
 def problem() -> tuple[Setup, object, jax.Array]:
@@ -17,8 +18,7 @@ def problem() -> tuple[Setup, object, jax.Array]:
 
 
 def main(rank, port, folder):
-    jax.config.update("jax_num_cpu_devices", 2)
-    jax.distributed.initialize(f"127.0.0.1:{port}", num_processes=2, process_id=rank)
+    join(rank, port)
     setup, data, key = problem()
     checkpoints.save(f"{folder}/half", fit(dataclasses.replace(setup, epochs=2), data, key, devices="all"))
     run = fit(setup, data, key, resume=checkpoints.restore(f"{folder}/half", setup, data, key), devices="all")

@@ -10,6 +10,7 @@ from dlcore.tuning import Halving, Study, grid, sweep
 from dlcore.tuning import processes as room
 from tests import conftest as strict
 from tests.problems import blobs, small_setup
+from tests.processes import join
 
 SPACE = grid({"optimizer.learning_rate": [1e-3, 1e-2, 1e-1, 1.0, 3e-1]})
 
@@ -46,8 +47,7 @@ def refusals(rank, folder):
 
 
 def main(rank, port, folder):
-    jax.config.update("jax_num_cpu_devices", 2)
-    jax.distributed.initialize(f"127.0.0.1:{port}", num_processes=2, process_id=rank)
+    join(rank, port)
     for i, study in enumerate(studies()):
         np.savez(f"{folder}/{rank}-{i}.npz", *numbers(study))
     refusals(rank, folder)
