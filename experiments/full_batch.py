@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from dlcore import Setup, data, grid, losses, mlp, optimizers, report, solvers
+from dlcore import Setup, data, grid, losses, mlp, optimizers, solvers
 from dlcore.regularizers import L2
 from dlcore.training import advance, start
 from dlcore.tree import replace
-from experiments.common import arguments, bare, save, swept, table
+from experiments.common import arguments, bare, counted, save, swept, table
 
 LEARNING_RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 BATCH_SIZE = 32
@@ -150,12 +150,8 @@ def courses_of(name, method, hidden, digits, seeds, quick):
         setup = replace(setup, "epochs", 10)
     if hasattr(method, "learning_rate"):
         setup, rate = tuned(setup, digits, seeds)
-    courses = []
-    with report.bar(name, seeds, "training") as bar:
-        for key in jax.random.split(jax.random.key(0), seeds):
-            courses.append(course(setup, digits, key))
-            bar.update(len(courses))
-    return rate, courses
+    keys = jax.random.split(jax.random.key(0), seeds)
+    return rate, [course(setup, digits, key) for key in counted(name, keys, "training")]
 
 
 def main():
