@@ -6,11 +6,9 @@ import shutil
 import time
 import warnings
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
 import numpy as np
 
 from dlcore import data
@@ -21,11 +19,10 @@ from dlcore.recipe.options import check_ground_truth
 from dlcore.recipe.setups import judged_by, setup_from, weighted, with_values
 from dlcore.recipe.steps import budget, look, test
 from dlcore.recipe.steps.keep import keep
-from dlcore.recipe.task import Source, Task, prepare
+from dlcore.recipe.task import Source, Task, output_shape, prepare
 from dlcore.report import LiveEvents
 from dlcore.runs import RunFolder, SetupRecord, one_line
-from dlcore.training import Progress, Run, Setup, arrays, check_setup, checkpoints, fit, predict
-from dlcore.training.learner import beginner
+from dlcore.training import Progress, Run, Setup, arrays, check_setup, checkpoints, fit
 from dlcore.tree.saved import to_config
 
 SHARE, GUESS = 0.05, 0.25  # of the time of a training that its checkpoints may take; seconds, before one was written
@@ -119,15 +116,10 @@ def _fitting(setup: Setup, task: Task) -> tuple[Task, Setup]:
 
 def _check_width(setup: Setup, task: Task) -> None:
     """Raise ValueError for outputs that stand for no class: a prediction could be one that there is not."""
-    width = jax.eval_shape(partial(_outputs, setup), task.split.train.x).shape[-1]
+    width = output_shape(setup, task.split.train.x)[-1]
     if task.classes and width > 1 and width != task.classes:
         hint = f"a last layer of {task.classes} units"
         raise ValueError(needed("model", f"{task.classes} outputs, one for each class", width, hint))
-
-
-def _outputs(setup: Setup, x: Any) -> Any:
-    learner = beginner(setup, jax.random.key(0), x)
-    return predict(setup, learner.params, learner.model_state, x)
 
 
 def named(setup: Setup) -> dict[str, Any]:

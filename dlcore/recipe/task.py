@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,7 +12,8 @@ from dlcore import data, diagnosis
 from dlcore.console.numbers import short
 from dlcore.data.examples import as_rows
 from dlcore.numerics.errors import needed
-from dlcore.training import Setup
+from dlcore.training import Setup, predict
+from dlcore.training.learner import beginner
 
 SEEDS = 2**32 - 1  # the largest
 FEW, FOLDS = 1000, 5  # below so many examples, so many folds
@@ -36,6 +37,16 @@ class Source:
         """The name, or where the file is, whatever folder one stands in."""
         path = pathlib.Path(self.name).expanduser()
         return str(path.resolve()) if path.exists() and self.name not in data.names() else self.name
+
+
+def output_shape(setup: Setup, x: Any) -> tuple[int, ...]:
+    """That of the outputs [n, ...] for x [n, ...], found without computing any."""
+
+    def outputs(x):
+        learner = beginner(setup, jax.random.key(0), x)
+        return predict(setup, learner.params, learner.model_state, x)
+
+    return jax.eval_shape(outputs, x).shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +87,10 @@ class Task:
         y, weights = np.asarray(self.split.train.y), data.weights_of(self.split.train)
         return np.bincount(y, weights, minlength=self.classes) if self.classes else None
 
-    def expected(self, setup: Setup, outputs: Sequence[int]) -> diagnosis.ExpectedLoss:
-        """What the setup's loss is on the training set before anything is learned; ``outputs`` of one example."""
+    def expected(self, setup: Setup) -> diagnosis.ExpectedLoss:
+        """What the setup's loss is on the training set before anything is learned."""
         train = self.split.train
-        return diagnosis.expected_loss(setup.loss, train.y, outputs, data.weights_of(train))
+        return diagnosis.expected_loss(setup.loss, train.y, output_shape(setup, train.x)[1:], data.weights_of(train))
 
     def as_read(self, x: np.ndarray) -> tuple[np.ndarray | None, tuple[dict[str, str], ...]]:
         """Inputs x [n, ...] as they were read: images [n, h w c], or the cells of a table by their columns."""

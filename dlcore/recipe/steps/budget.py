@@ -32,7 +32,7 @@ def draw_up(folder: RunFolder, task: Task, setup: Setup, held: HeldOut, given: f
     ``given`` is the ground truth's error rate where somebody knows it.
     """
     training, test = TrainingRecord.find(folder.path), TestRecord.find(folder.path)
-    errors = _errors(training, test, task, setup, held) if training and training.best_epoch else None
+    errors = _errors(training, test, task, setup) if training and training.best_epoch else None
     if errors is None or not np.isfinite([errors.train.value, errors.validation.value]).all():
         return
     found = _probabilities(task, setup, held)
@@ -51,7 +51,7 @@ class _Errors(NamedTuple):
     constant: float
 
 
-def _errors(training: TrainingRecord, test: TestRecord | None, task: Task, setup: Setup, held: HeldOut) -> _Errors:
+def _errors(training: TrainingRecord, test: TestRecord | None, task: Task, setup: Setup) -> _Errors:
     """Rates of wrong answers at the best epoch, or shares of the variance, or losses."""
     h, best = training.history, training.best_epoch - 1
     n, m = len(task.split.train.y), task.validated
@@ -62,7 +62,7 @@ def _errors(training: TrainingRecord, test: TestRecord | None, task: Task, setup
         return _Errors("error rate", error_rate(right, n), error_rate(seen, m), opened, constant)
     losses = float(h.train_loss[best]), float(h.validation_loss[best])
     opened = None if test is None else mean_error(test.loss, test.n)
-    constant = task.expected(setup, held.outputs.shape[2:]).constant
+    constant = task.expected(setup).constant
     return _Errors("loss", mean_error(losses[0], n), mean_error(losses[1], m), opened, constant)
 
 

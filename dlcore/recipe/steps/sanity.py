@@ -10,7 +10,7 @@ from dlcore.console.progress import bar
 from dlcore.layers import Dropout
 from dlcore.recipe.task import Task
 from dlcore.runs import Rung, SanityRecord
-from dlcore.training import Setup, evaluate, fit, predict, start
+from dlcore.training import Setup, evaluate, fit, start
 from dlcore.tuning import assign
 
 EXAMPLES = (1, 4)
@@ -21,7 +21,7 @@ def rehearse(setup: Setup, task: Task) -> SanityRecord:
     """The first loss beside the expected one, then one example and four."""
     first = jax.jit(start)(setup, task.split, task.key)
     loss = float(evaluate(setup, first.params, first.model_state, task.split.train)[0])
-    expected = task.expected(setup, _shape(setup, first, task))
+    expected = task.expected(setup)
     with bar("Overfit one sample, then four", len(EXAMPLES) * EPOCHS, "epoch") as progress:
         rungs = tuple(
             _rung(setup, task, n, lambda p, done=i * EPOCHS: progress.update(done + p.epoch))
@@ -34,12 +34,6 @@ def rehearse(setup: Setup, task: Task) -> SanityRecord:
         verdict=diagnosis.initial_loss(loss, expected),
         rungs=rungs,
     )
-
-
-def _shape(setup: Setup, first: Any, task: Task) -> tuple[int, ...]:
-    """That of the outputs of one example."""
-    outputs = jax.eval_shape(lambda x: predict(setup, first.params, first.model_state, x), task.split.train.x[:1])
-    return outputs.shape[1:]
 
 
 def _rung(setup: Setup, task: Task, n: int, watch: Any) -> Rung:
