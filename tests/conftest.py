@@ -7,6 +7,7 @@ import pathlib
 
 import jax
 import pytest
+from jax._src import compiler
 
 jax.config.update("jax_platforms", os.environ.get("DLCORE_TEST_PLATFORMS", "cpu"))
 jax.config.update("jax_enable_x64", True)
@@ -50,14 +51,46 @@ def little_memory():
         free()
 
 
-@pytest.fixture(scope="module")
-def quick_compilation():
-    """For files that wait for the compiler most of the time, and whose answers do not depend on how well it works.
+# Options of XLA's CPU compiler that cost a program of the tests half of its compilation and gain it nothing
+LEFT_OUT = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
 
-    What counts ulp is compiled as users have it.
+
+def understood(name, value):
+    """Does the XLA of this jax have the option?"""
+    try:
+        jax.jit(lambda x: x).lower(1.0).compile(compiler_options={name: value})
+    except jax.errors.JaxRuntimeError:
+        return False
+    return True
+
+
+@pytest.fixture(scope="session")
+def leaving_out():
+    """The maker of jax's compile options, with what is left out: no public setting names them for a whole process."""
+    made = compiler.get_compile_options
+    options = [(name, value) for name, value in LEFT_OUT.items() if understood(name, value)]
+
+    def make(*args, **more):
+        compiled_by = made(*args, **more)
+        compiled_by.env_option_overrides = [*compiled_by.env_option_overrides, *options]
+        return compiled_by
+
+    return make
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compilation(request, leaving_out):
+    """Tests wait for the compiler most of the time, and few answers depend on how well it works: it does the least.
+
+    Files marked ``optimized``, which count units in the last place, are compiled as users have it.
     """
+    if request.node.get_closest_marker("optimized"):
+        yield
+        return
     jax.config.update("jax_disable_most_optimizations", True)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "get_compile_options", leaving_out)
+        yield
     jax.config.update("jax_disable_most_optimizations", False)
 
 

@@ -21,7 +21,7 @@ from dlcore.solvers import LBFGS, NewtonCG, minimize
 from dlcore.training import advance, start
 from experiments import decisions, full_batch, mnist, mnist_peers, transfer, universal_approximation, will_i_pass
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
+pytestmark = pytest.mark.slow
 
 KEY = jax.random.key(0)
 

@@ -19,8 +19,6 @@ from tests.laws import CASES, EXEMPT, KINDS, ROOMS
 from tests.laws.objects import two_steps
 from tests.problems import quick_jit
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 TABLE = {
     f"{place}.{name}": case for place, row in CASES.items() for names, case in row.items() for name in names.split()
 }

@@ -8,6 +8,8 @@ import pytest
 from dlcore.numerics.functions import root
 from dlcore.numerics.norms import global_norm, norm
 
+pytestmark = pytest.mark.optimized
+
 FLOATS = [jnp.bfloat16, jnp.float16, jnp.float32, jnp.float64]
 
 

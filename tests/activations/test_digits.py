@@ -13,6 +13,8 @@ from dlcore.numerics import exact as arithmetic
 from dlcore.numerics import functions
 from tests.activations.problems import INF, grid, mp, sigmoid
 
+pytestmark = pytest.mark.optimized
+
 
 def cdf(s):
     return mp.erfc(-s / mp.sqrt(2)) / 2

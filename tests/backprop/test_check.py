@@ -14,9 +14,6 @@ from dlcore.backprop import (
 )
 from tests.backprop.problems import data, leaf, mlp
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
-
 # The gradient check
 
 

@@ -26,8 +26,6 @@ from dlcore.backprop import (
 )
 from tests.backprop.problems import data, mlp
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def loss_by_jax(params, x, y, phi, output, loss, shifts=None):
     """The textbook's network written anew; ``shifts`` are added to the a_l, to differentiate by them."""

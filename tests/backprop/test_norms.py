@@ -19,9 +19,6 @@ from dlcore.backprop import (
 )
 from tests.backprop.problems import data, mlp
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
-
 # Vanishing and exploding gradients
 
 

@@ -25,7 +25,7 @@ from dlcore.classics import (
 )
 from tests.classics.problems import X, Y, sides
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
+pytestmark = pytest.mark.slow
 
 
 # all of them

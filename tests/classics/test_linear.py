@@ -17,7 +17,7 @@ from dlcore.classics.units import power_of_two
 from dlcore.solvers import LBFGS, QR, GradientDescent, NormalEquations
 from tests.classics.problems import RNG, X, Y, digits, table
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
+pytestmark = pytest.mark.slow
 
 
 # linear regression and ridge

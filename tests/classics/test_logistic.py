@@ -18,7 +18,7 @@ from dlcore.solvers import LBFGS, GradientDescent, Newton, standard_errors
 from experiments.nist_problems import read_logistic
 from tests.classics.problems import digits, table
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
+pytestmark = pytest.mark.slow
 
 
 # logistic and softmax regression

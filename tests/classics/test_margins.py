@@ -13,7 +13,7 @@ from dlcore.classics import (
 )
 from tests.classics.problems import sides, table
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
+pytestmark = pytest.mark.slow
 
 
 # the support vector machine

@@ -21,7 +21,7 @@ from dlcore.classics import (
 from dlcore.layers import dense
 from tests.classics.problems import RNG, sides, table
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
+pytestmark = pytest.mark.slow
 CORNERS = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR = jnp.array([-1.0, 1.0, 1.0, -1.0])
 

@@ -18,7 +18,7 @@ from dlcore.classics import (
 )
 from tests.classics.problems import RNG, X, table
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
+pytestmark = pytest.mark.slow
 
 
 # clusters and components

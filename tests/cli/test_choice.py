@@ -14,8 +14,6 @@ from dlcore.tuning import Study, sweep
 from tests.problems import small_setup
 from tests.tuning.problems import DATA, KEY, TWO, _study, history_of
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def swept(name, losses, decays=None, first_nonfinite=None):
     """A sweep of that name, every configuration with three runs 0.1 apart: a standard error of 0.058."""

@@ -11,8 +11,6 @@ import dlcore as package
 from dlcore import cli, report
 from tests.cli.kitchen import SMALL, dlcore
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 TAKEN_HOME = """
 import sys
 from dlcore import data, report, resume

@@ -17,7 +17,6 @@ from dlcore.recipe.steps import test as testing
 from dlcore.recipe.steps import train, tune
 from tests.cli.kitchen import FEW, SMALL
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 FEW_WORDS = ["--hidden", "8", "--epochs", "2", "--seeds", "2", "--learning-rates", "1e-2", "--weight-decays", "0"]
 
 

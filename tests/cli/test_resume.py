@@ -12,7 +12,6 @@ from dlcore.data.files import alone
 from dlcore.recipe import filling, search, single
 from dlcore.recipe.steps import train, tune
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 FIT = ["fit", "iris", "--no-cache", "--set", "epochs=30", "model.layers[0].units=8"]
 SWEEP = ["sweep", "iris", "--no-cache", "--folds", "1", "--set", "epochs=3", "model.layers[0].units=8", "--grid",
          "optimizer.learning_rate=1e-3,1e-2", "model.layers[1].function=activations.relu,activations.tanh"]  # fmt: skip

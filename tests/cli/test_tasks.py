@@ -12,8 +12,6 @@ from dlcore.training import F1
 from dlcore.tree import from_config
 from tests.cli.kitchen import FEW
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def test_a_recipe_of_a_regression(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -16,7 +16,6 @@ from dlcore.training import F1, accuracy
 from dlcore.tree import from_config
 from tests.deployment.problems import people
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 QUICK = ["--no-cache", "--set", "epochs=3", "model.layers[0].units=8"]
 
 

@@ -14,8 +14,6 @@ from dlcore import cli
 from dlcore.data.files import alone
 from tests.cli.mistakes import MISTAKES
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 N = 60
 RNG = np.random.default_rng(0)
 HOMES = pd.DataFrame(

@@ -10,7 +10,6 @@ from dlcore.deployment import export_model
 from tests.deployment.problems import appraiser, classifier, committee, people
 from tests.deployment.test_model import folded
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 ALONE = """
 import sys, jax, numpy as np
 f = jax.export.deserialize(bytearray(open(sys.argv[1], "rb").read()))

@@ -17,8 +17,6 @@ from dlcore.optimizers import Adam
 from tests.deployment.problems import KEY, appraiser, classifier, committee, people, prepared
 from tests.deployment.test_model import folded
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def normalized():
     """Columns without preprocessing of their own; a loss with a number."""

@@ -11,7 +11,6 @@ from dlcore.deployment.answers import probabilities
 from dlcore.optimizers import Adam
 from tests.data.test_image_folders import draw
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 Image = pytest.importorskip("PIL.Image")
 
 

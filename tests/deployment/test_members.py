@@ -15,8 +15,6 @@ from dlcore.training import fit
 from dlcore.tuning import ensemble_probabilities, member_outputs, train_ensemble
 from tests.deployment.problems import KEY, prepared, setup
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def taken(run, some):
     return jax.tree.map(lambda a: a[np.asarray(some)], run)

@@ -17,8 +17,6 @@ from dlcore.optimizers import Adam
 from dlcore.tuning import train_ensemble
 from tests.deployment.problems import KEY, appraiser, classifier, committee, people, prepared, setup
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def test_a_linear_model_by_hand():
     """Standardization, coded words, indicator of what is missing, matrix product, softmax: all again with NumPy."""

@@ -19,8 +19,6 @@ from dlcore.layers import BatchNorm, Dense, mlp, residual, sequential
 from experiments.planted import broadcast_error, nll_of_logs, nll_of_probabilities
 from tests.diagnosis.runs import fresh
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 RNG = np.random.default_rng(0)
 X, Y = jnp.asarray(RNG.normal(size=(24, 5))), jnp.asarray(RNG.integers(0, 3, 24), jnp.int32)
 BOTH = np.concatenate([np.arange(8, 24), np.arange(16, 24)])

@@ -16,8 +16,6 @@ from experiments.planted import TASK, healthy, parts
 from experiments.spoiled import normalized
 from tests.diagnosis.runs import kinds_of, planted_and_fresh, planted_and_trained
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 FAULT = {fault.name: fault for fault in (*FAULTS, *HEALTHY)}
 OF_PARTS = [fault.name for fault in DATA if fault.kinds[0] in {rule.kind for rule in PART_SIGNATURES}]
 AT_ONCE = [

@@ -11,7 +11,6 @@ from dlcore.layers import BatchNorm, Dense, Dropout, sequential
 from dlcore.solvers import LBFGS
 from tests.problems import blobs, small_setup
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 KEY = jax.random.key(0)
 USUAL = Timing(1e-3, 2e-3, 3e-3, 1e-3, 0.02, 2.0, steps=10, epochs=5)
 

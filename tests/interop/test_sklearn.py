@@ -28,8 +28,6 @@ from dlcore.schedules import Exponential
 from dlcore.training import Watch
 from dlcore.tree.saved import from_config, to_config
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 IRIS = load_iris(return_X_y=True)
 X, Y = StandardScaler().fit_transform(IRIS[0]), IRIS[1]
 QUICK = {"learning_rate_init": 0.05, "max_iter": 40, "tol": None}  # each shape of the checks is a program

@@ -17,8 +17,6 @@ from dlcore.diagnosis.compilations import count_compilations
 from dlcore.interop.sklearn import MLPClassifier, MLPRegressor, SweepSearchCV
 from dlcore.tuning import LogUniform
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 IRIS = load_iris(return_X_y=True)
 X, Y = StandardScaler().fit_transform(IRIS[0]), IRIS[1]
 SMALL = {"hidden_layer_sizes": (4,), "max_iter": 4, "batch_size": 50, "random_state": 0}

@@ -30,7 +30,7 @@ from dlcore.training import train
 from dlcore.tree.names import replace
 from tests.problems import blobs, small_setup
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
+pytestmark = pytest.mark.slow
 
 KEY = jax.random.key(11)
 IMAGE = jnp.asarray(np.random.default_rng(0).normal(size=(5, 7, 2)))

@@ -19,9 +19,6 @@ from dlcore.layers import (
 )
 from tests.layers.problems import KEY, assert_same, evaluated, normal
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
-
 CONVOLUTIONS = [
     {"kernel_size": 3},
     {"kernel_size": (2, 3), "strides": (2, 1), "padding": "VALID"},

@@ -29,8 +29,6 @@ from dlcore.layers import (
 from dlcore.tree import check_ranges
 from tests.layers.problems import KEY, evaluated
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def test_dense_networks_have_the_counts_of_the_lectures():
     widths = [7, 5, 11, 3]

@@ -29,8 +29,6 @@ from dlcore.training import train
 from tests.layers.problems import KEY, evaluated, normal
 from tests.problems import blobs, quick_jit, small_setup
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def test_dropout_keeps_the_mean_and_drops_the_rate():
     x, n = jnp.ones((100, 1000)), 100_000

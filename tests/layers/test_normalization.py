@@ -22,8 +22,6 @@ from dlcore.layers import (
 from tests.layers.problems import KEY, assert_same, evaluated, loosely, normal
 from tests.problems import quick_jit
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 @pytest.mark.parametrize("shape", [(16, 3), (4, 5, 6, 3)])
 def test_batch_norm_is_that_of_flax(shape):

@@ -8,6 +8,8 @@ import pytest
 
 from dlcore import losses
 
+pytestmark = pytest.mark.optimized
+
 mp = mpmath.mp
 LOGITS = np.concatenate([sign * np.geomspace(1e-4, 85, 150) for sign in (-1, 1)])
 SHARES = np.concatenate([np.geomspace(1e-4, 0.5, 60), 0.5 + np.geomspace(1e-6, 0.4999, 60), [0.4999, 0.49]])

@@ -11,6 +11,8 @@ import pytest
 from dlcore import losses
 from tests.losses.problems import LABELS, LOGITS, RNG, SOFT, WEIGHTS, C, N, P, one_hot, with_gradient
 
+pytestmark = pytest.mark.optimized
+
 
 def test_exact_ends_of_probabilities():
     p, y = jnp.asarray([0.0, 1.0, 0.0, 1.0]), jnp.asarray([0.0, 1.0, 1.0, 0.0])

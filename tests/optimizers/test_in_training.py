@@ -34,8 +34,6 @@ from dlcore.tree.leaves import OnLeaves
 from dlcore.tree.names import replace
 from tests.problems import blobs, quick_jit, small_setup
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 KEY = jax.random.key(3)
 DATA = blobs()
 history = quick_jit(lambda optimizer: train(small_setup(optimizer=optimizer), DATA, KEY).history)

@@ -12,6 +12,8 @@ import scipy.stats
 from dlcore import probability as pr
 from tests.probability.problems import MEAN, RNG, SCALE, X, mp
 
+pytestmark = pytest.mark.optimized
+
 
 def ulps(values, exact, dtype):
     """The largest error in units of the last place, where the exact value is a normal number."""

@@ -10,6 +10,8 @@ from dlcore import probability as pr
 from tests.probability.problems import mp
 from tests.probability.test_densities import ulps
 
+pytestmark = pytest.mark.optimized
+
 FORMATS = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 

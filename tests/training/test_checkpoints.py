@@ -26,8 +26,6 @@ from dlcore.training import checkpoints, driver, fit
 from tests.problems import small_setup
 from tests.training.problems import DATA, KEY
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def test_ctrl_c_keeps_what_was_learned_and_resumes():
     setup = small_setup(epochs=20)

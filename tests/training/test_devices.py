@@ -22,8 +22,6 @@ from tests.processes import run_two
 from tests.training.problems import KEY
 from tests.training.two_processes import problem
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 IMAGES = np.random.default_rng(0).normal(size=(61, 8, 8, 1))
 LABELS = (IMAGES[:, :4].sum((1, 2, 3)) > 0).astype(np.int32) + (IMAGES[:, 4:].sum((1, 2, 3)) > 0)
 DATA = Split(Examples(IMAGES[:43], LABELS[:43]), Examples(IMAGES[43:], LABELS[43:]))

@@ -28,8 +28,6 @@ from dlcore.tuning import grid, sweep
 from tests.problems import quick_jit, small_setup
 from tests.training.problems import DATA, KEY, falling, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def plain_loop(setup, data, key):
     """The obvious version: Python loops, one gradient at a time, the whole set evaluated at once."""

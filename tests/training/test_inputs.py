@@ -28,8 +28,6 @@ from dlcore.tuning import grid, sweep
 from tests.problems import quick_jit, small_setup
 from tests.training.problems import DATA, KEY, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def labeled(label):
     """The blobs, one of them with another label."""

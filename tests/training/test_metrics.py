@@ -34,8 +34,6 @@ from dlcore.tree.fields import hyperparams
 from tests.problems import quick_jit, small_setup
 from tests.training.problems import DATA, KEY
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 N, C = 41, 5
 RNG = np.random.default_rng(0)
 AVERAGES = ("macro", "micro", "weighted")

@@ -37,7 +37,6 @@ from dlcore.tuning import grid, sweep
 from tests.problems import blobs, small_setup
 from tests.training.problems import KEY
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 DATA = blobs(dtype=np.float32)
 WIDE = small_setup(model=sequential(Dense(8), BatchNorm(), relu, Dropout(0.1), Dense(3)), penalty=L2(1e-3))
 MIXED = dataclasses.replace(WIDE, compute_dtype="bfloat16")

@@ -30,13 +30,11 @@ from tests.training.streams import (
     streamed,
 )
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 BOTH = {"train": of_arrays, "validation": of_arrays}
 
 
 @pytest.fixture(scope="module")
-def whole(quick_compilation):
+def whole():
     """In memory, in one go."""
     return fit(SETUP, DATA, KEY)
 

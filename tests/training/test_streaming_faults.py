@@ -21,11 +21,9 @@ from tests.problems import small_setup
 from tests.training.problems import KEY
 from tests.training.streams import DATA, LITTLE, SETUP, TINY, Increasing, X, Y, of_pairs, same, streamed
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 @pytest.fixture(scope="module")
-def whole(quick_compilation):
+def whole():
     """In memory, in one go."""
     return fit(SETUP, DATA, KEY)
 

@@ -17,8 +17,6 @@ from dlcore.tree.leaves import AllBut
 from dlcore.tree.names import leaf_names, replace
 from tests.problems import blobs, quick_jit, small_setup
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 KEY = jax.random.key(2)
 NEW = jax.random.key(3)
 DATA = blobs()

@@ -31,8 +31,6 @@ from dlcore.tree.leaves import OnLeaves
 from tests.problems import small_setup
 from tests.training.problems import DATA, KEY, falling, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def test_an_epoch_with_a_loss_that_is_not_finite_is_not_the_best():
     """The weight goes on to -2, where the loss is finite and lower than ever; in between, at -1, it was infinite."""

@@ -24,8 +24,6 @@ from dlcore.tuning import data_ladder, grid, resume, sweep
 from tests.problems import blobs, small_setup
 from tests.training.problems import KEY
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 DATA = blobs(n=48, validation=21)
 RNG = np.random.default_rng(5)
 TIMES = Split(*(RNG.integers(0, 4, len(part.y)) for part in (DATA.train, DATA.validation)))

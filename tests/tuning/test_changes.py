@@ -30,7 +30,6 @@ from dlcore.tuning.changes import (
 from tests.problems import blobs, small_setup
 from tests.tuning.problems import KEY, _study, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 DATA = blobs()
 N = len(DATA.train.y)
 SETUP = small_setup(optimizer=Adam(1e-2), penalty=L2(1e-3), epochs=4, model=mlp((8, 3), dropout=0.2))

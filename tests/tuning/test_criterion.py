@@ -16,7 +16,6 @@ from dlcore.tuning import Halving, Rows, Study, extend, grid, importance, resume
 from tests.problems import blobs, small_setup
 from tests.tuning.problems import KEY, TWO, history_of
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 DATA = blobs(50, 20)
 SPACE = grid({"optimizer.learning_rate": [1e-4, 1e-2, 1e-1]})
 SETUP = small_setup(epochs=6)

@@ -16,8 +16,6 @@ from dlcore.tuning import assign, grid, resume, sweep
 from tests.problems import blobs, small_setup
 from tests.tuning.problems import TWO, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 KEY = jax.random.key(3)
 DATA = blobs(n=50, validation=21)  # 71 = 5 x 14 + 1: training parts of 56 and 57
 RATES = grid({"optimizer.learning_rate": [1e-3, 1e-2, 0.1]})

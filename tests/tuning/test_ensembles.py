@@ -27,7 +27,7 @@ from dlcore.tuning import (
 )
 from tests.problems import blobs, quick_jit, small_setup
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_compilation")]
+pytestmark = pytest.mark.slow
 
 KEY = jax.random.key(7)
 DATA = blobs()

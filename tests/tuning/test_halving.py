@@ -14,8 +14,6 @@ from dlcore.tuning.search import Asked, HalvingRung, How, search
 from tests.problems import blobs, small_setup
 from tests.tuning.problems import TWO, history_of, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 KEY, DATA = jax.random.key(3), blobs()
 SETUP = small_setup(epochs=9)
 SPACE = sample({"optimizer.learning_rate": LogUniform(1e-5, 1.0)}, 14)

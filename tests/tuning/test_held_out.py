@@ -12,7 +12,6 @@ from dlcore.tuning import held_out, sweep
 from tests.problems import blobs, small_setup
 from tests.tuning.problems import DATA, KEY
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 SETUP = small_setup(epochs=2, model=mlp((4, 3)))
 RATE = "optimizer.learning_rate"
 

@@ -15,8 +15,6 @@ from dlcore.tuning.programs import Program
 from tests.problems import blobs, small_setup
 from tests.tuning.problems import TWO
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 KEY, DATA, SETUP = jax.random.key(3), blobs(), small_setup()
 RATES = grid({"optimizer.learning_rate": np.geomspace(1e-3, 0.1, 8).tolist()})
 ONE = {"devices": TWO[:1]}

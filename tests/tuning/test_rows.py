@@ -2,7 +2,6 @@
 
 import jax
 import numpy as np
-import pytest
 
 from dlcore.data import padded
 from dlcore.diagnosis.compilations import count_compilations
@@ -14,8 +13,6 @@ from dlcore.tuning.calls import Job, run
 from dlcore.tuning.known import Row, Stream
 from dlcore.tuning.rows import groups_of
 from tests.problems import blobs, quick_jit, small_setup
-
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 KEY, TWO = jax.random.key(3), jax.devices()[:2]
 RATES = grid({"optimizer.learning_rate": [1e-3, 1e-2, 0.1]})

@@ -19,8 +19,6 @@ from dlcore.tuning.spaces import range_of
 from tests.problems import small_setup
 from tests.tuning.problems import DATA, KEY, SETUP, TWO, _study, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def test_grid_and_axes():
     space = grid({"a": [1, 2], "b": [0.5, 1.5]})

@@ -19,8 +19,6 @@ from dlcore.tuning import Halving, extend, grid, resume, sweep
 from tests.problems import blobs, small_setup
 from tests.tuning.problems import TWO
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 KEY, DATA, SETUP = jax.random.key(3), blobs(), small_setup(stopping=EarlyStopping(2.0))
 RATES = grid({"optimizer.learning_rate": [1e-3, 1e-2, 0.1]})
 HOW = {"seeds": 2, "devices": TWO[:1], "width": 2}

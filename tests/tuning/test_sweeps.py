@@ -18,7 +18,6 @@ from dlcore.tuning import Rows, Study, assign, extend, grid, plan_of, sweep
 from tests.problems import small_setup
 from tests.tuning.problems import DATA, KEY, SETUP, TWO, _study, history_of, train
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 RATE = "optimizer.learning_rate.initial"
 
 

@@ -14,8 +14,6 @@ from dlcore.tuning import Halving, grid, resume, sweep, workers
 from tests.problems import blobs, small_setup
 from tests.tuning.problems import TWO
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 KEY, DATA, SETUP = jax.random.key(3), blobs(), small_setup()
 RATES = grid({"optimizer.learning_rate": [1e-3, 1e-2, 0.1]})
 MODELS = grid({"optimizer.learning_rate": [1e-3, 0.1], "batch_size": [8, 16]})
