@@ -65,31 +65,32 @@ def understood(name, value):
 
 
 @pytest.fixture(scope="session")
-def leaving_out():
-    """The maker of jax's compile options, with what is left out: no public setting names them for a whole process."""
-    made = compiler.get_compile_options
-    options = [(name, value) for name, value in LEFT_OUT.items() if understood(name, value)]
-
-    def make(*args, **more):
-        compiled_by = made(*args, **more)
-        compiled_by.env_option_overrides = [*compiled_by.env_option_overrides, *options]
-        return compiled_by
-
-    return make
+def left_out():
+    return [(name, value) for name, value in LEFT_OUT.items() if understood(name, value)]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def compilation(request, leaving_out):
+def compilation(request, left_out):
     """Tests wait for the compiler most of the time, and few answers depend on how well it works: it does the least.
 
-    Files marked ``optimized``, which count units in the last place, are compiled as users have it.
+    Here and in the processes that a test starts. Files marked ``optimized``, which count units in the last place, are
+    compiled as users have it.
     """
     if request.node.get_closest_marker("optimized"):
         yield
         return
+    made = compiler.get_compile_options
+
+    def with_less(*args, **more):
+        options = made(*args, **more)
+        options.env_option_overrides = [*options.env_option_overrides, *left_out]
+        return options
+
     jax.config.update("jax_disable_most_optimizations", True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiler, "get_compile_options", leaving_out)
+        patch.setattr(compiler, "get_compile_options", with_less)  # jax has no setting of them for a whole process
+        patch.setenv("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+        patch.setenv("XLA_FLAGS", " ".join(f"--{name}={str(value).lower()}" for name, value in left_out))
         yield
     jax.config.update("jax_disable_most_optimizations", False)
 

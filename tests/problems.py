@@ -1,8 +1,5 @@
-"""Small problems that several test files train on, and how they are compiled."""
+"""Small problems that several test files train on."""
 
-import functools
-
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -12,14 +9,6 @@ from dlcore.layers import Dense, sequential
 from dlcore.losses import softmax_cross_entropy
 from dlcore.optimizers import Adam
 from dlcore.training import Setup
-
-# Most of the time goes into compiling, half of that into fused loops that are faster than a test needs; from 0.11 on
-# JAX's compiler has no such switch.
-SWITCHES = {} if jax.__version_info__ >= (0, 11) else {"xla_cpu_use_fusion_emitters": False}
-quick_jit = functools.partial(
-    jax.jit,
-    compiler_options={"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True, **SWITCHES},
-)
 
 
 def blobs(n=50, validation=20, classes=3, features=4, seed=0, dtype=np.float64):

@@ -17,7 +17,6 @@ import pytest
 import dlcore
 from tests.laws import CASES, EXEMPT, KINDS, ROOMS
 from tests.laws.objects import two_steps
-from tests.problems import quick_jit
 
 TABLE = {
     f"{place}.{name}": case for place, row in CASES.items() for names, case in row.items() for name in names.split()
@@ -124,11 +123,11 @@ def test_jit_vmap_and_loop_agree_with_one_trace(name):
     f = function_of(name)
     given = [as_arrays(args) for args in examples(name)]
     chex.clear_trace_counter()
-    jitted = quick_jit(chex.assert_max_traces(f, n=1))
+    jitted = jax.jit(chex.assert_max_traces(f, n=1))
     one_by_one = [jitted(*args) for args in given]
     assert_close(f(*given[0]), one_by_one[0])
     stack = jax.tree.map(lambda *a: jnp.stack(a), *given)
-    assert_close(quick_jit(jax.vmap(f))(*stack), jax.tree.map(lambda *a: jnp.stack(a), *one_by_one))
+    assert_close(jax.jit(jax.vmap(f))(*stack), jax.tree.map(lambda *a: jnp.stack(a), *one_by_one))
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -164,7 +163,7 @@ def test_forward_and_reverse_derivatives_agree_and_second_ones_are_finite(name):
 
     xs = [flat[i] for i in moving]
     vs, ws = random_like(xs, 1), random_like(jax.eval_shape(f, xs), 2)
-    forward, reverse, second = map(float, quick_jit(derivatives)(xs, vs, ws))
+    forward, reverse, second = map(float, jax.jit(derivatives)(xs, vs, ws))
     assert np.isfinite([forward, second]).all()
     np.testing.assert_allclose(reverse, forward, rtol=1e-6, atol=1e-6)
 
@@ -192,7 +191,7 @@ def test_finite_in_is_finite_out_over_the_float_range(name):
         y, pull = jax.vjp(lambda x: function_of(name)(x, *rest), x)
         return y, pull(jax.tree.map(jnp.ones_like, y))[0]
 
-    y, slope = quick_jit(value_and_slope)(first, *rest, *map(np.float32, case.numbers))
+    y, slope = jax.jit(value_and_slope)(first, *rest, *map(np.float32, case.numbers))
     for what, values in {"value": y, "slope": slope}.items():
         for a in arrays_of(values):
             bad = ~np.isfinite(a.reshape(len(first), -1)).all(axis=1)

@@ -32,7 +32,7 @@ from dlcore.optimizers import SGD
 from dlcore.training import Setup, fit, predict
 from dlcore.tree.names import paths
 from dlcore.tuning import grid, sweep
-from tests.problems import blobs, quick_jit, small_setup
+from tests.problems import blobs, small_setup
 
 KEY = jax.random.key(0)
 X = jnp.asarray(np.random.default_rng(0).normal(size=(6, 16)), jnp.float32)
@@ -169,7 +169,7 @@ def test_evaluation_is_the_modules_own_and_keeps_the_state(name):
 def test_a_key_is_a_noise(name):
     layer = MODELS[name]
     params, state = layer.init(KEY, (16,))
-    apply = quick_jit(lambda key: layer.apply(params, state, X, key=key, train=True))
+    apply = jax.jit(lambda key: layer.apply(params, state, X, key=key, train=True))
     first, again, other = (apply(jax.random.key(i)) for i in (1, 1, 2))
     close(first, again)
     assert not np.allclose(first[0], other[0])
@@ -214,19 +214,19 @@ IMAGES = X.reshape(6, 4, 4, 1).astype(float)
 
 def in_linen(variables):
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-        return quick_jit(lambda v: SameInLinen().apply(v, IMAGES, train=False))(variables)
+        return jax.jit(lambda v: SameInLinen().apply(v, IMAGES, train=False))(variables)
 
 
 def in_dlcore(params, state):
     def apply(params, state):
         return network().apply(params, state, IMAGES, key=None, train=False)[0]
 
-    return quick_jit(apply)(params, state)
+    return jax.jit(apply)(params, state)
 
 
 def test_parameters_to_flax_give_equal_outputs():
     model = network()
-    params, state = quick_jit(lambda: model.init(KEY, (4, 4, 1)))()
+    params, state = jax.jit(lambda: model.init(KEY, (4, 4, 1)))()
     state = jax.tree.map(lambda s: s + 0.5, state)
     np.testing.assert_allclose(in_dlcore(params, state), in_linen(to_flax(model, params, state)), rtol=1e-12)
 

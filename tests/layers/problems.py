@@ -6,8 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tests.problems import quick_jit
-
 KEY = jax.random.key(0)
 
 
@@ -39,5 +37,5 @@ def assert_same(f, g, *args, rtol=1e-10):
 
         return jax.value_and_grad(loss, tuple(range(len(args))), has_aux=True)(*args)
 
-    both = quick_jit(lambda: (value_and_grads(f), value_and_grads(loosely(g))))()
+    both = jax.jit(lambda: (value_and_grads(f), value_and_grads(loosely(g))))()
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=rtol, atol=rtol), *both)

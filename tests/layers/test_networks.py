@@ -27,7 +27,7 @@ from dlcore.layers import (
 )
 from dlcore.training import train
 from tests.layers.problems import KEY, evaluated, normal
-from tests.problems import blobs, quick_jit, small_setup
+from tests.problems import blobs, small_setup
 
 
 def test_dropout_keeps_the_mean_and_drops_the_rate():
@@ -117,7 +117,7 @@ def test_a_network_of_every_part_learns_rows_as_images():
         Reshape((4, 4, 1)), Conv(6), BatchNorm(), relu, residual(Conv(6), LayerNorm(), relu), MaxPool(),
         AvgPool(2, 1, "SAME"), Flatten(), Maxout(8), Dropout(0.1), Dense(3),
     )  # fmt: skip
-    run = quick_jit(train)(small_setup(model=model, epochs=12), data, KEY)
+    run = jax.jit(train)(small_setup(model=model, epochs=12), data, KEY)
     assert run.history.train_loss[-1] < 0.5 * run.history.train_loss[0]
     assert float(run.history.validation_metrics["accuracy"].max()) >= 0.8
     assert not np.allclose(run.state.model_state[2]["mean"], 0)

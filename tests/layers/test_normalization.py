@@ -20,7 +20,6 @@ from dlcore.layers import (
     sequential,
 )
 from tests.layers.problems import KEY, assert_same, evaluated, loosely, normal
-from tests.problems import quick_jit
 
 
 @pytest.mark.parametrize("shape", [(16, 3), (4, 5, 6, 3)])
@@ -127,7 +126,7 @@ def test_statistics_over_devices_are_those_of_the_whole_batch(how):
             y, after = apply(params, state, x)
             return jnp.sum(jnp.sin(y)), (y, after)
 
-        return quick_jit(jax.value_and_grad(value, (0, 1), has_aux=True))
+        return jax.jit(jax.value_and_grad(value, (0, 1), has_aux=True))
 
     ours = loss(together)(params, x)
     whole = loss(functools.partial(alone.apply, key=None, train=True))(params, x)

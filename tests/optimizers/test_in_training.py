@@ -32,11 +32,11 @@ from dlcore.schedules import Cosine, Exponential, Linear, Warmup
 from dlcore.training import Setup, train
 from dlcore.tree.leaves import OnLeaves
 from dlcore.tree.names import replace
-from tests.problems import blobs, quick_jit, small_setup
+from tests.problems import blobs, small_setup
 
 KEY = jax.random.key(3)
 DATA = blobs()
-history = quick_jit(lambda optimizer: train(small_setup(optimizer=optimizer), DATA, KEY).history)
+history = jax.jit(lambda optimizer: train(small_setup(optimizer=optimizer), DATA, KEY).history)
 
 
 def test_the_engine_takes_gradients_where_the_rule_looks():
@@ -53,7 +53,7 @@ def test_wrappers_nest_and_a_frozen_leaf_ends_where_it_began():
     groups = Partition((Masked(first, ("[0]",)), Masked(second, ("[2]",))))
     rule = EMA(MultiSteps(Frozen(groups, ("[0].bias",)), 2), 0.9)
 
-    @quick_jit
+    @jax.jit
     def run(rule):
         setup = small_setup(optimizer=rule)
         params = setup.model.init(jax.random.fold_in(KEY, 0), DATA.train.x.shape[1:])[0]
@@ -83,7 +83,7 @@ TOLD = {
 def test_the_history_tells_the_learning_rate_that_was_used(name):
     """Of the last of four steps; a round of two takes the rate of the third."""
     optimizer, rate = TOLD[name]
-    told = quick_jit(lambda optimizer: train(small_setup(optimizer=optimizer, epochs=1), DATA, KEY).history)(optimizer)
+    told = jax.jit(lambda optimizer: train(small_setup(optimizer=optimizer, epochs=1), DATA, KEY).history)(optimizer)
     np.testing.assert_allclose(told.learning_rate, rate, rtol=1e-12)
 
 
@@ -99,7 +99,7 @@ def test_with_accumulation_an_epoch_of_a_schedule_is_an_epoch_of_the_data():
     line = MultiSteps(SGD(Linear(1.0, 0.0, 1.0, per="training")), 4)
     model = sequential(Dense(1, use_bias=False, kernel_init=zeros))
     setup = Setup(model, lambda outputs, y: outputs[..., 0], line, epochs=4, batch_size=1)
-    way = quick_jit(lambda: train(setup, data, KEY).state.params)()
+    way = jax.jit(lambda: train(setup, data, KEY).state.params)()
     np.testing.assert_allclose(way[0]["kernel"], -sum(1 - k / 8 for k in range(8)), rtol=1e-12)
 
 

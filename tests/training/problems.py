@@ -10,10 +10,10 @@ from dlcore.optimizers import (
     SGD,
 )
 from dlcore.training import train as train_eagerly
-from tests.problems import blobs, quick_jit, small_setup
+from tests.problems import blobs, small_setup
 
 KEY = jax.random.key(3)
-train = quick_jit(train_eagerly)
+train = jax.jit(train_eagerly)
 DATA = blobs()
 
 

@@ -17,7 +17,6 @@ from dlcore.optimizers import EMA, Adam, MultiSteps
 from dlcore.regularizers import L2
 from dlcore.solvers import LBFGS
 from dlcore.training import EarlyStopping, Mixup, Setup, Watch, as_arrays, batch_mesh, checkpoints, evaluate, fit, train
-from tests.problems import quick_jit
 from tests.processes import run_two
 from tests.training.problems import KEY
 from tests.training.two_processes import problem
@@ -94,7 +93,7 @@ def test_a_device_computes_only_its_share(size):
 
 def test_one_device_has_the_program_that_it_had():
     """Without a mesh nothing of it is in the program, under one it is; the pure functions are spread as ``fit`` is."""
-    trained = quick_jit(lambda *given: train(*given))
+    trained = jax.jit(lambda *given: train(*given))
     arguments = as_arrays(SETUP), ROWS, KEY
     assert "sharding_constraint" not in str(jax.make_jaxpr(train)(*arguments))
     alone = trained(*arguments)

@@ -25,7 +25,7 @@ from dlcore.training import EarlyStopping, Mixup, Watch, accuracy, fit
 from dlcore.training import train as train_eagerly
 from dlcore.tree.fields import hyperparams
 from dlcore.tuning import grid, sweep
-from tests.problems import quick_jit, small_setup
+from tests.problems import small_setup
 from tests.training.problems import DATA, KEY, train
 
 
@@ -251,7 +251,7 @@ def test_a_run_predicts():
 
 def test_a_first_axis_of_members_is_a_run_too():
     keys = jax.random.split(KEY, 3)
-    runs = quick_jit(jax.vmap(lambda key: train_eagerly(small_setup(), DATA, key)))(keys)
+    runs = jax.jit(jax.vmap(lambda key: train_eagerly(small_setup(), DATA, key)))(keys)
     assert runs.members == 3
     outputs, found = runs.predict(DATA.validation.x), runs.evaluate(DATA.validation)
     assert outputs.shape == (3, 20, 3)

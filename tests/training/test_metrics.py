@@ -31,7 +31,7 @@ from dlcore.training import (
 from dlcore.training.metrics import name_of
 from dlcore.tree import from_config, to_config
 from dlcore.tree.fields import hyperparams
-from tests.problems import quick_jit, small_setup
+from tests.problems import small_setup
 from tests.training.problems import DATA, KEY
 
 N, C = 41, 5
@@ -59,7 +59,7 @@ def values_of(chosen, outputs, y, chunk=N, padding=0):
     setup = small_setup(model=Same(), loss=no_loss, metrics=tuple(chosen), watch=Watch(chunk=chunk))
     x, labels = jnp.asarray(outputs), jnp.asarray(y)
     given = Padded(x, labels, jnp.int32(len(x) - padding)) if padding else Examples(x, labels)
-    found = quick_jit(lambda examples: evaluate(setup, (), (), examples)[1])(given)
+    found = jax.jit(lambda examples: evaluate(setup, (), (), examples)[1])(given)
     return {name: float(value) for name, value in found.items()}
 
 

@@ -61,12 +61,11 @@ def test_ctrl_c_ends_a_training_midway_in_an_epoch_and_it_goes_on_to_the_same_nu
 
 KILLED = """
 import os, signal, sys
-import jax, tests.conftest
+import tests.conftest
 from dlcore.training import Run, checkpoints, fit, streaming
 from tests.training.problems import KEY
 from tests.training.streams import SETUP, streamed
 streaming.SECONDS = 0.0
-jax.config.update("jax_disable_most_optimizations", True)
 
 def watch(now):
     state = now.state

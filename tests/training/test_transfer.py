@@ -15,7 +15,7 @@ from dlcore.training import Inference, advance, as_arrays, evaluate, fit, start,
 from dlcore.training import train as train_eagerly
 from dlcore.tree.leaves import AllBut
 from dlcore.tree.names import leaf_names, replace
-from tests.problems import blobs, quick_jit, small_setup
+from tests.problems import blobs, small_setup
 
 KEY = jax.random.key(2)
 NEW = jax.random.key(3)
@@ -26,7 +26,7 @@ PLAIN = small_setup(model=sequential(*BODY, Dense(3)), epochs=2)
 MOVED = small_setup(
     model=sequential(*BODY, Dense(3)), epochs=2, optimizer=Frozen(AdamW(0.1, weight_decay=0.1), AllBut(FRESH))
 )
-train = quick_jit(train_eagerly)
+train = jax.jit(train_eagerly)
 
 
 @functools.cache
@@ -93,7 +93,7 @@ def test_all_fresh_is_start_and_none_fresh_is_everything():
 
 def test_a_head_may_have_another_shape_and_the_start_is_traced():
     setup = small_setup(model=sequential(*BODY, Dense(7)))
-    state = quick_jit(lambda params, s: start_from(setup, DATA, NEW, params, s, FRESH))(old().params, old().model_state)
+    state = jax.jit(lambda params, s: start_from(setup, DATA, NEW, params, s, FRESH))(old().params, old().model_state)
     assert state.params[3]["kernel"].shape == (8, 7)
     assert_same_bits(state.params[:3], old().params[:3])
 
@@ -122,7 +122,7 @@ def test_forty_examples_are_enough_for_a_head_on_features_that_another_task_taug
         histories = advance(head, few, kept, 30)[1], advance(scratch, few, start(scratch, few, key), 30)[1]
         return [history.validation_metrics["accuracy"][-1] for history in histories]
 
-    transferred, alone = quick_jit(jax.vmap(accuracies))(jax.random.split(KEY, 3))
+    transferred, alone = jax.jit(jax.vmap(accuracies))(jax.random.split(KEY, 3))
     assert (transferred > 0.7).all(), transferred
     assert (transferred > alone + 0.1).all(), alone
 

@@ -9,11 +9,11 @@ from dlcore.schedules import Exponential
 from dlcore.training import History
 from dlcore.training import train as train_eagerly
 from dlcore.tuning import Rows, Study
-from tests.problems import blobs, quick_jit, small_setup
+from tests.problems import blobs, small_setup
 
 KEY = jax.random.key(5)
 TWO = jax.devices()[:2]
-train = quick_jit(train_eagerly)
+train = jax.jit(train_eagerly)
 DATA = blobs()
 SETUP = small_setup(optimizer=Adam(Exponential(1e-2, 0.99)), penalty=L2(1e-4))
 

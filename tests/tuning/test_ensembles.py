@@ -25,7 +25,7 @@ from dlcore.tuning import (
     member_outputs,
     train_ensemble,
 )
-from tests.problems import blobs, quick_jit, small_setup
+from tests.problems import blobs, small_setup
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ SETUP = small_setup(
     model=sequential(Dense(8, use_bias=False), BatchNorm(), Dropout(0.1), Dense(3)), optimizer=Adam(3e-2)
 )
 RATES = grid({"optimizer.learning_rate": [1e-3, 3e-2, 0.1]})
-train = quick_jit(train_eagerly)
+train = jax.jit(train_eagerly)
 outputs_of, mean, probabilities, log_probabilities = AVERAGES = [
     jax.jit(f) for f in (member_outputs, ensemble_mean, ensemble_probabilities, ensemble_log_probabilities)
 ]

@@ -12,13 +12,13 @@ from dlcore.tuning import assign, grid
 from dlcore.tuning.calls import Job, run
 from dlcore.tuning.known import Row, Stream
 from dlcore.tuning.rows import groups_of
-from tests.problems import blobs, quick_jit, small_setup
+from tests.problems import blobs, small_setup
 
 KEY, TWO = jax.random.key(3), jax.devices()[:2]
 RATES = grid({"optimizer.learning_rate": [1e-3, 1e-2, 0.1]})
 FOLDS = [blobs(seed=0), blobs(seed=1)]
 BOTH = arrays(padded(FOLDS))
-train = quick_jit(train_eagerly)
+train = jax.jit(train_eagerly)
 
 
 def setups_of(setup):
