@@ -5,6 +5,7 @@ from dlcore.diagnosis.confidence import Calibration, calibration
 from dlcore.diagnosis.examination import examine, verdicts_of
 from dlcore.diagnosis.histograms import DECADES, Histograms
 from dlcore.diagnosis.mislabeled import LabelNoise, label_noise
+from dlcore.diagnosis.mistakes import ClassMistakes, surest_mistakes
 from dlcore.diagnosis.neighbors import CHANGE_RULES, judge_changes
 from dlcore.diagnosis.parts import Parts, look_at
 from dlcore.diagnosis.probes import Probe, probe, sound_members
@@ -35,6 +36,7 @@ __all__ = [
     "SIGNATURES",
     "TIMING_RULES",
     "Calibration",
+    "ClassMistakes",
     "Curves",
     "ErrorBudget",
     "ExpectedLoss",
@@ -68,6 +70,7 @@ __all__ = [
     "softmax_twice_bound",
     "sound_members",
     "split_gap",
+    "surest_mistakes",
     "target_variance",
     "time_a_step",
     "verdicts_of",
