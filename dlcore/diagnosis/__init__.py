@@ -9,6 +9,7 @@ from dlcore.diagnosis.mistakes import ClassMistakes, surest_mistakes
 from dlcore.diagnosis.neighbors import CHANGE_RULES, judge_changes
 from dlcore.diagnosis.parts import Parts, look_at
 from dlcore.diagnosis.probes import Probe, probe, sound_members
+from dlcore.diagnosis.repeated import ValueNoise, value_noise
 from dlcore.diagnosis.rules import RULES, diagnose
 from dlcore.diagnosis.sanity import initial_loss, overfit
 from dlcore.diagnosis.signatures import PART_SIGNATURES, SIGNATURES
@@ -47,6 +48,7 @@ __all__ = [
     "Parts",
     "Probe",
     "Timing",
+    "ValueNoise",
     "Verdict",
     "VerdictRule",
     "accuracy_error",
@@ -73,5 +75,6 @@ __all__ = [
     "surest_mistakes",
     "target_variance",
     "time_a_step",
+    "value_noise",
     "verdicts_of",
 ]

@@ -78,3 +78,27 @@ def test_a_class_without_training_examples_has_nothing_usual():
     told = prepare(unseen, 4, 0).usual()
     assert told[3] == {}
     assert set(told[0]) == set(NAMES)
+
+
+def quantities(d, n):
+    """A noise of variance 0.25 on a wave: a third of all that varies."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(n, d))
+    y = np.sin(x[:, 0]) + rng.normal(0, 0.5, n)
+    return data.Dataset("wave", x, y[:, None], columns=tuple(data.Column(str(i)) for i in range(d)))
+
+
+def test_the_noise_of_quantities_is_the_ground_truth_where_neighbors_are_near(tmp_path):
+    found, _, _ = trained(tmp_path / "run", quantities(2, 600))
+    truth, share = found.budget.budget.ground_truth, 0.25 / data.split(quantities(2, 600)).train.y.var()
+    assert abs(truth.value - share) < 2.5 * truth.standard_error
+    assert 0 < truth.standard_error < 0.1
+    assert "nearly the same inputs" in found.budget.source
+    assert "error budget" in report.summary(tmp_path / "run")
+
+
+def test_where_neighbors_are_far_apart_the_ground_truth_is_not_known(tmp_path):
+    found, _, _ = trained(tmp_path / "run", quantities(20, 200))
+    assert found.budget.budget.ground_truth is None
+    assert found.budget.source.startswith("not known: inputs are too far apart")
+    assert "too far apart" in " ".join(report.summary(tmp_path / "run").split())

@@ -5,8 +5,12 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from dlcore import losses
+from dlcore.console.numbers import with_error
+from dlcore.data.examples import weights_of
 from dlcore.deployment.answers import averaged, probabilities
-from dlcore.diagnosis import ErrorBudget, LabelNoise, error_rate, judge_budget, label_noise, mean_error
+from dlcore.diagnosis import ErrorBudget, LabelNoise, error_rate, judge_budget, label_noise, mean_error, value_noise
+from dlcore.diagnosis.repeated import NEIGHBORS
 from dlcore.probability import Estimate
 from dlcore.recipe.task import Task
 from dlcore.runs import BudgetRecord, ChangesRecord, Mistakes, RunFolder, TestRecord, TrainingRecord
@@ -17,6 +21,7 @@ from dlcore.tuning.changes import HALF
 SHOWN = 12  # labels that look wrong
 _NOT_KNOWN = "not known"
 _ESTIMATED = "labels that look wrong to models that did not learn from them (confident learning)"
+_REPEATED = "the noise by which examples with nearly the same inputs differ (Gamma test)"
 _GIVEN = "given"
 
 
@@ -37,7 +42,7 @@ def draw_up(folder: RunFolder, task: Task, setup: Setup, held: HeldOut, given: f
         return
     found = _probabilities(task, setup, held)
     noise = None if found is None else label_noise(found, held.y)
-    truth, source = _ground_truth(given, noise, errors)
+    truth, source = _ground_truth(given, noise, errors) if task.classes else _noise(given, task, setup, errors)
     budget = ErrorBudget(errors.train, errors.validation, errors.test, truth, errors.constant)
     suspects = None if noise is None else _suspects(task, held, np.asarray(found), noise)
     folder.keep(BudgetRecord(budget, errors.of, source, tuple(judge_budget(budget, _more_data(folder))), suspects))
@@ -80,6 +85,23 @@ def _ground_truth(given: float | None, noise: LabelNoise | None, errors: _Errors
     if noise is None or errors.of != "error rate":
         return None, _NOT_KNOWN
     return Estimate(noise.share, noise.standard_error), _ESTIMATED
+
+
+def _noise(given: float | None, task: Task, setup: Setup, errors: _Errors) -> tuple[Estimate | None, str]:
+    """The ground truth of quantities: no known one where neighbors are so far apart that it may be all of the error."""
+    train, validation = task.split.train, task.split.validation
+    x, y = (np.concatenate([np.asarray(part[i]) for part in (train, validation)]) for i in (0, 1))
+    if given is not None:
+        return Estimate(given, 0.0), _GIVEN
+    if setup.loss is not losses.squared_error or weights_of(train) is not None or len(x) < NEIGHBORS + 2:
+        return None, _NOT_KNOWN
+    found = value_noise(x, y)
+    least, most = (found.variance + sign * 2 * found.standard_error for sign in (-1, 1))
+    seen = float(errors.validation.value)
+    if least > seen or (least <= 0 and most >= seen):
+        told = with_error(found.variance, found.standard_error)
+        return None, f"{_NOT_KNOWN}: inputs are too far apart for the noise between neighbors, {told}, to tell it"
+    return Estimate(max(found.variance, 0.0), found.standard_error), _REPEATED
 
 
 def _more_data(folder: RunFolder) -> Estimate | None:
