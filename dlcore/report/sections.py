@@ -20,7 +20,7 @@ from dlcore.console.numbers import (
 )
 from dlcore.console.progress import duration
 from dlcore.data import Summary
-from dlcore.report import explanations, outcomes
+from dlcore.report import closing, explanations, outcomes
 from dlcore.report.parts import Finding, Section, Table, each, verdict, with_cells
 from dlcore.runs import (
     BudgetRecord,
@@ -55,8 +55,10 @@ def sections(records: Records) -> Iterator[Section]:
         (records.changes, explanations.changes),
         (records.test, lambda test: outcomes.opened(test, data)),
         (records.budget, lambda budget: _budget(budget, data)),
+        (records.verdict, lambda _: closing.to_try(records)),
         (records.environment, _environment),
         (records.recipe or records.setup, lambda _: _setup(records.recipe, records.setup)),
+        (records.recipe, lambda recipe: closing.to_cite(recipe, data, records.environment)),
     )
 
 

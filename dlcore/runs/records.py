@@ -114,7 +114,10 @@ class Rung(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SanityRecord(Record):
-    """The first loss beside the expected one, and the rungs of learning by heart."""
+    """The first loss beside the expected one, and the rungs of learning by heart.
+
+    ``constant``: the loss of the best constant prediction, None in records that did not keep it.
+    """
 
     file = "sanity"
     initial_loss: float
@@ -122,6 +125,7 @@ class SanityRecord(Record):
     expected_name: str
     verdict: Verdict | None
     rungs: tuple[Rung, ...]
+    constant: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from dlcore.diagnosis import ErrorBudget, LabelNoise, error_rate, judge_budget, 
 from dlcore.diagnosis.repeated import NEIGHBORS
 from dlcore.probability import Estimate
 from dlcore.recipe.task import Task
-from dlcore.runs import BudgetRecord, ChangesRecord, Mistakes, RunFolder, TestRecord, TrainingRecord
+from dlcore.runs import BudgetRecord, ChangesRecord, Mistakes, RunFolder, SanityRecord, TestRecord, TrainingRecord
 from dlcore.training import Run, Setup
 from dlcore.tuning import HeldOut
 from dlcore.tuning.changes import HALF
@@ -37,7 +37,9 @@ def draw_up(folder: RunFolder, task: Task, setup: Setup, held: HeldOut, given: f
     ``given`` is the ground truth's error rate where somebody knows it.
     """
     training, test = TrainingRecord.find(folder.path), TestRecord.find(folder.path)
-    errors = _errors(training, test, task, setup) if training and training.best_epoch else None
+    sanity = SanityRecord.find(folder.path)
+    known = sanity.constant if sanity else None
+    errors = _errors(training, test, task, setup, known) if training and training.best_epoch else None
     if errors is None or not np.isfinite([errors.train.value, errors.validation.value]).all():
         return
     found = _probabilities(task, setup, held)
@@ -56,8 +58,10 @@ class _Errors(NamedTuple):
     constant: float
 
 
-def _errors(training: TrainingRecord, test: TestRecord | None, task: Task, setup: Setup) -> _Errors:
-    """Rates of wrong answers at the best epoch, or shares of the variance, or losses."""
+def _errors(
+    training: TrainingRecord, test: TestRecord | None, task: Task, setup: Setup, known: float | None
+) -> _Errors:
+    """Rates of wrong answers at the best epoch, or losses; ``known``: that of a constant prediction, if it is."""
     h, best = training.history, training.best_epoch - 1
     n, m = len(task.split.train.y), task.validated
     if "accuracy" in h.train_metrics and task.class_weights is not None:
@@ -67,7 +71,7 @@ def _errors(training: TrainingRecord, test: TestRecord | None, task: Task, setup
         return _Errors("error rate", error_rate(right, n), error_rate(seen, m), opened, constant)
     losses = float(h.train_loss[best]), float(h.validation_loss[best])
     opened = None if test is None else mean_error(test.loss, test.n)
-    constant = task.expected(setup).constant
+    constant = task.expected(setup).constant if known is None else known
     return _Errors("loss", mean_error(losses[0], n), mean_error(losses[1], m), opened, constant)
 
 

@@ -15,7 +15,8 @@ SHOWN = 12  # quantities that are far off
 
 def evaluate(model: TrainedModel, task: Task) -> TestRecord:
     """Loss, metrics and predictions of ``model`` on the test set."""
-    reason = f"final evaluation of {model.trained.setup.model!r} chosen on validation"
+    together = f", {model.members} members together" if model.members else ""
+    reason = f"final evaluation of what was chosen on validation examples{together}"
     examples = task.split.test.open(reason)
     x, y = examples[:2]
     opening: Any = task.split.test.opened
