@@ -2,8 +2,8 @@
 
 ``python -m experiments.learning_rates`` trains the recipe's network on small data sets, and on the tables of
 ``DLCORE_DATA`` where that is set: a sweep over 25 rates and 8 seeds of 30 epochs gives the rate of the lowest
-validation loss, those within one standard error of it, which it cannot tell from the best, and what the same sweep says
-of other seeds;
+validation loss, and those within one standard error of it, which it cannot tell from the best; ``--again`` adds what
+the same sweep says of other seeds.
 ``tuning.find_learning_rate`` has 100 steps for its answer. Beside it the two rules that are used most, on range tests
 of the same network, in which the rate grows from step to step within one training (Smith 2017): the steepest fall of
 PyTorch Lightning's ``lr_find`` and the valley of fastai's. Both are written anew from their documentation, with their
@@ -115,22 +115,26 @@ def factors(said: np.ndarray, rates: Any) -> np.ndarray:
     return np.where(np.isfinite(apart), np.exp(apart), np.inf)
 
 
-def compared(name: str, dataset: data.Dataset, keys: int) -> tuple[dict[str, str], Any]:
+def compared(name: str, dataset: data.Dataset, keys: int, again: bool) -> tuple[dict[str, str], Any]:
     """A row of the table, and the figure of the first key."""
     split, _ = data.prepare(data.split(dataset, seed=SEED))
     setup = dataclasses.replace(setup_of(Recipe(), dataset), stopping=None)
-    study, again = (
-        swept(f"Sweep, {name}", setup, grid({RATE: RATES}), split, jax.random.key(seed), seeds=keys)
-        for seed in (SEED, SEED + 1)
-    )
-    best, other = (one.space[one.best][RATE] for one in (study, again))
+    study = _sweep(name, setup, split, SEED, keys)
+    best = study.space[study.best][RATE]
     alike = sorted(study.space[i][RATE] for i in study.one_standard_error)
     told = f"{alike[0]:.2g} to {alike[-1]:.2g}"
-    row = {"data": name, "sweep": f"{best:.2g}", "as good": told, "again": f"{other:.2g}"}
+    row = {"data": name, "sweep": f"{best:.2g}", "as good": told}
+    if again:
+        other = _sweep(name, setup, split, SEED + 1, keys)
+        row["again"] = f"{other.space[other.best][RATE]:.2g}"
     for rule, f in RULES.items():
         said = np.array([f(setup, split, jax.random.key(1000 + i)) for i in range(keys)])
         row[rule] = f"{np.nanmedian(said):.2g}: {_told(factors(said, [best]))}, {_told(factors(said, alike))}"
     return row, find_learning_rate(setup, split, jax.random.key(1000), steps=STEPS)
+
+
+def _sweep(name: str, setup: Setup, split: Any, seed: int, keys: int) -> Any:
+    return swept(f"Sweep, {name}", setup, grid({RATE: RATES}), split, jax.random.key(seed), seeds=keys)
 
 
 def _told(factor: np.ndarray) -> str:
@@ -139,10 +143,11 @@ def _told(factor: np.ndarray) -> str:
 
 def main() -> None:
     place = {"default": os.environ.get("DLCORE_DATA"), "help": "folder with a folder of tables, else DLCORE_DATA"}
-    given, rows = arguments(__doc__, quick="two data sets, two keys", data_dir=place), []
+    again = {"action": "store_true", "help": "sweep again, with other seeds"}
+    given, rows = arguments(__doc__, quick="two data sets, two keys", data_dir=place, again=again), []
     found = [one for one in places(given.data_dir).items() if f"{one[0]}.csv" not in LARGE]
     for name, (source, load) in found[:2] if given.quick else found:
-        row, curve = compared(name, load(source), 2 if given.quick else KEYS)
+        row, curve = compared(name, load(source), 2 if given.quick else KEYS, given.again)
         rows.append(row)
         print(table([row]), flush=True)
         if given.out:
