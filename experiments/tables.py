@@ -91,6 +91,14 @@ def row(name: str, found: dict[str, list[float]]) -> dict[str, str]:
     return {"data": name, **shown, "behind": mean_and_error(behind, ".4f"), "s": f"{np.mean(found['seconds']):.0f}"}
 
 
+def places(data_dir: Any) -> dict[str, tuple[str, Callable[..., data.Dataset]]]:
+    """Where each data set is, and what loads it: the small ones, and the tables below ``data_dir`` if there is one."""
+    found = {name: (name, data.load) for name in SETS}
+    for name, said in FILES.items() if data_dir else ():
+        found[name.split(".")[0]] = (f"{data_dir}/tables/{name}", partial(data.load, **said))
+    return found
+
+
 def main():
     given = options(
         __doc__,
@@ -99,12 +107,8 @@ def main():
         only={"default": "", "help": "the data sets whose name contains this"},
         data_dir={"default": os.environ.get("DLCORE_DATA"), "help": "folder with a folder of tables, else DLCORE_DATA"},
     )
-    places = {name: (name, data.load) for name in SETS}
-    if given.data_dir:
-        for name, said in FILES.items():
-            places[name.split(".")[0]] = (f"{given.data_dir}/tables/{name}", partial(data.load, **said))
     rows = []
-    for name, (place, load) in places.items():
+    for name, (place, load) in places(given.data_dir).items():
         if given.only in name and not (given.quick and f"{name}.csv" in LARGE):
             rows.append(row(name, scores(place, load, given.splits or (3 if given.quick else 10))))
             print(" ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)

@@ -19,7 +19,16 @@ from dlcore.layers import Dense
 from dlcore.optimizers import SGD
 from dlcore.solvers import LBFGS, NewtonCG, minimize
 from dlcore.training import advance, start
-from experiments import decisions, full_batch, mnist, mnist_peers, transfer, universal_approximation, will_i_pass
+from experiments import (
+    decisions,
+    full_batch,
+    learning_rates,
+    mnist,
+    mnist_peers,
+    transfer,
+    universal_approximation,
+    will_i_pass,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -251,3 +260,13 @@ def test_published_examples(data_dir):
     )
     assert (split.train.x.min(), split.train.x.max()) == (0, 1)
     assert batch_count(len(split.train.y), mnist.BATCH_SIZE) == 469
+
+
+# a learning rate from a hundred steps
+
+
+def test_a_factor_is_that_to_the_nearest_rate_either_way():
+    said = np.array([1e-3, 3e-2, 1e-4, np.nan])
+    found = learning_rates.factors(said, [1e-3, 1e-2])
+    np.testing.assert_allclose(found, [1, 3, 10, np.inf])
+    np.testing.assert_allclose(learning_rates.factors(said[:3], [1e-3]), [1, 30, 10])

@@ -5,9 +5,11 @@ from dlcore.diagnosis.confidence import Calibration, calibration
 from dlcore.diagnosis.examination import examine, verdicts_of
 from dlcore.diagnosis.histograms import DECADES, Histograms
 from dlcore.diagnosis.mislabeled import LabelNoise, label_noise
+from dlcore.diagnosis.mistakes import ClassMistakes, surest_mistakes
 from dlcore.diagnosis.neighbors import CHANGE_RULES, judge_changes
 from dlcore.diagnosis.parts import Parts, look_at
 from dlcore.diagnosis.probes import Probe, probe, sound_members
+from dlcore.diagnosis.repeated import ValueNoise, value_noise
 from dlcore.diagnosis.rules import RULES, diagnose
 from dlcore.diagnosis.sanity import initial_loss, overfit
 from dlcore.diagnosis.signatures import PART_SIGNATURES, SIGNATURES
@@ -35,6 +37,7 @@ __all__ = [
     "SIGNATURES",
     "TIMING_RULES",
     "Calibration",
+    "ClassMistakes",
     "Curves",
     "ErrorBudget",
     "ExpectedLoss",
@@ -45,6 +48,7 @@ __all__ = [
     "Parts",
     "Probe",
     "Timing",
+    "ValueNoise",
     "Verdict",
     "VerdictRule",
     "accuracy_error",
@@ -68,7 +72,9 @@ __all__ = [
     "softmax_twice_bound",
     "sound_members",
     "split_gap",
+    "surest_mistakes",
     "target_variance",
     "time_a_step",
+    "value_noise",
     "verdicts_of",
 ]

@@ -11,14 +11,13 @@ from dlcore.figures.curves import (
     step_curves,
 )
 from dlcore.figures.explanations import change_gains, error_parts, layer_histograms, time_parts
+from dlcore.figures.galleries import image_grid, wrong_by_class, wrong_maps, wrong_predictions
 from dlcore.figures.outcomes import (
     class_balance,
     confusion,
     distributions,
-    image_grid,
     predictions,
     reliability_diagram,
-    wrong_predictions,
 )
 from dlcore.figures.style import apart, canvas, label_ends, name_axes
 from dlcore.figures.sweeps import lay_out, sweep_curves, sweep_histories, sweep_map
@@ -51,5 +50,7 @@ __all__ = [
     "sweep_map",
     "sweep_parallel",
     "time_parts",
+    "wrong_by_class",
+    "wrong_maps",
     "wrong_predictions",
 ]

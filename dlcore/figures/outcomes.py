@@ -13,16 +13,12 @@ from dlcore.figures.style import (
     GREEN,
     INK,
     SERIES,
-    VERMILLION,
-    WIDTH,
-    blank,
     canvas,
     name_axes,
     panels,
 )
 
 _COLUMNS = 12  # of a table, that are drawn
-_FEWEST = 4  # pictures in a row: one alone would fill the page
 _NUMBERS = 20  # classes up to which the cells carry their counts
 
 
@@ -56,44 +52,6 @@ def _cell_colors(counts: np.ndarray) -> np.ndarray:
     level = wrong / max(wrong.max(), 1)
     colors = np.where(right[..., None], colormaps["Blues"](0.85 * share), colormaps["Oranges"](0.6 * level))
     return np.where((counts == 0)[..., None], (0.965, 0.97, 0.975, 1.0), colors)
-
-
-def image_grid(x: Any, names: Sequence[str] | None, image_shape: Sequence[int]) -> Any:
-    """Images x [n, ...] with their names below, if they have some."""
-    figure, axes = _gallery(x, image_shape, 6 if names is None or max(map(len, names), default=1) <= 6 else 4)
-    for ax, name in zip(axes, names or (), strict=False):
-        _below(ax, name)
-    return figure
-
-
-def wrong_predictions(
-    x: Any, truth: Sequence[str], predicted: Sequence[str], probability: Any, image_shape: Sequence[int]
-) -> Any:
-    """Images x [n, ...] with what was predicted at which probability [n], and below what it is."""
-    longest = max(map(len, [*truth, *predicted]), default=1)
-    figure, axes = _gallery(x, image_shape, 6 if longest <= 6 else 4)
-    for ax, is_, said, p in zip(axes, truth, predicted, probability, strict=False):
-        ax.set_title(f"{said}  {p:.0%}".replace("%", " %"), fontsize=8.5, color=VERMILLION, pad=2, **AS_WRITTEN)
-        _below(ax, f"is {is_}")
-    return figure
-
-
-def _gallery(x: Any, image_shape: Sequence[int], columns: int) -> tuple[Any, list[Any]]:
-    """Images x [n, ...] in rows of ``columns``, and their axes."""
-    n, columns = len(x), min(max(len(x), _FEWEST), columns)
-    rows = -(-n // columns)
-    figure = blank(height=max(1.6, rows * WIDTH / columns * 1.3))
-    axes = figure.subplots(rows, columns, squeeze=False)
-    for ax in axes.flat:
-        ax.axis("off")
-    for ax, image in zip(axes.flat, images_of(x, image_shape), strict=False):
-        ax.imshow(image, cmap="gray_r", interpolation="nearest")
-    return figure, list(axes.flat)
-
-
-def _below(ax: Any, text: str) -> None:
-    place = {"ha": "center", "va": "top", "transform": ax.transAxes}
-    ax.text(0.5, -0.05, text, fontsize=8.5, color=INK, **place, **AS_WRITTEN)
 
 
 def predictions(y: Any, prediction: Any, name: str = "") -> Any:
@@ -152,12 +110,3 @@ def _histogram(ax: Any, one: Any) -> None:
         width = (one.high - one.low) / n or 1.0
         ax.bar(one.low + width * (np.arange(n) + 0.5), one.counts, width=width, color=BLUE)
         ax.set_xticks([one.low, one.high], [short(one.low, 3), short(one.high, 3)])
-
-
-def images_of(x: Any, image_shape: Sequence[int]) -> np.ndarray:
-    """Images x [n, ...] from 0 to 1: [n, h, w], or [n, h, w, 3] in color."""
-    h, w, channels = (*image_shape, 1)[:3]
-    images = np.asarray(x, float).reshape(len(x), h, w, channels)
-    low, high = images.min(), images.max()
-    images = (images - low) / (high - low if high > low else 1.0)
-    return images[..., :3] if channels in (3, 4) else images.mean(-1)  # two channels have no color

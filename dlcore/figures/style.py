@@ -52,10 +52,11 @@ def blank(height: float = HEIGHT, width: float = WIDTH) -> Any:
 
 
 def panels(titles: Sequence[str]) -> tuple[Any, list[Any]]:
-    """A figure of small axes, three in a row, one below each of ``titles``, and these axes."""
-    rows = max(-(-len(titles) // 3), 1)
+    """A figure of small axes, three in a row at most, one below each of ``titles``, and these axes."""
+    columns = min(max(len(titles), 1), 3)
+    rows = max(-(-len(titles) // columns), 1)
     figure = blank(height=1.25 * rows + 0.2)
-    for ax in figure.subplots(rows, 3, squeeze=False).flat:
+    for ax in figure.subplots(rows, columns, squeeze=False).flat:
         ax.axis("off")
     for ax, title in zip(figure.axes, titles, strict=False):
         ax.axis("on")

@@ -51,7 +51,7 @@ class Search:
     halving: bool = False
     """Let bad configurations leave early, by successive halving."""
     ground_truth: float | None = None
-    """The error rate that nobody can better, such as people's; default: estimated from labels that look wrong."""
+    """The error rate that nobody can better, such as people's; default: estimated from the data."""
     seed: int = 0
     """Of the split, the sample and the trainings."""
     test: bool = False

@@ -41,7 +41,7 @@ class Training:
     by: str | None = None
     """What decides which epoch is the best, and when to stop, instead of the validation loss: a metric, such as F1."""
     ground_truth: float | None = None
-    """The error rate that nobody can better, such as people's; default: estimated from labels that look wrong."""
+    """The error rate that nobody can better, such as people's; default: estimated from the data."""
     seed: int = 0
     """Of the split and of the training."""
     test: bool = False

@@ -1,6 +1,7 @@
 """A data set made ready for training: checked, split, normalized."""
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from dlcore import data, diagnosis
 from dlcore.console.numbers import short
 from dlcore.data.examples import as_rows
+from dlcore.data.leaks import single_feature_scores
 from dlcore.numerics.errors import needed
 from dlcore.training import Setup, predict
 from dlcore.training.learner import beginner
@@ -92,13 +94,31 @@ class Task:
         train = self.split.train
         return diagnosis.expected_loss(setup.loss, train.y, output_shape(setup, train.x)[1:], data.weights_of(train))
 
+    @functools.cached_property
+    def telling(self) -> np.ndarray:
+        """The columns of a table by how much each alone says of the target in the training part, the most first."""
+        return np.argsort(-single_feature_scores(self.training), kind="stable")
+
     def as_read(self, x: np.ndarray) -> tuple[np.ndarray | None, tuple[dict[str, str], ...]]:
-        """Inputs x [n, ...] as they were read: images [n, h w c], or the cells of a table by their columns."""
+        """Inputs x [n, ...] as they were read: images [n, h w c], or the cells of a table, the most telling first."""
         cells = self.inputs.inverse(as_rows(x))
         if self.dataset.image_shape:
             return cells, ()
-        columns = self.inputs.columns
-        return None, tuple({c.name: _cell(v, c) for c, v in zip(columns, row, strict=True)} for row in cells)
+        columns = [(self.inputs.columns[j], j) for j in self.telling]
+        return None, tuple({c.name: _cell(row[j], c) for c, j in columns} for row in cells)
+
+    def usual(self) -> tuple[dict[str, str], ...]:
+        """What is usual of the cells of every class in the training part: means, and the most frequent words.
+
+        Nothing of a class without examples, and nothing at all of images and quantities.
+        """
+        if self.dataset.image_shape or not self.classes:
+            return ()
+        x, y = (np.asarray(a) for a in self.split.train[:2])
+        return tuple(
+            self.as_read(x[y == c].mean(axis=0, dtype=np.float64)[None])[1][0] if (y == c).any() else {}
+            for c in range(self.classes)
+        )
 
 
 def _cell(value: float, column: data.Number | data.Category) -> str:

@@ -1,8 +1,7 @@
 """Which figures belong to the records of a run folder."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,32 +9,22 @@ from dlcore import figures
 from dlcore.data import Examples
 from dlcore.diagnosis import DECADES
 from dlcore.figures.scales import MOST
-from dlcore.report.parts import each
+from dlcore.report import outcomes
+from dlcore.report.parts import Drawing, each
 from dlcore.runs import (
     BudgetRecord,
     ChangesRecord,
     DataRecord,
     LayersRecord,
-    Mistakes,
     Records,
     SanityRecord,
     SweepRecord,
-    TestRecord,
     TimingRecord,
     TrainingRecord,
 )
 from dlcore.tuning.changes import BASELINES
 
 _PANELS = 12  # layers in a figure
-
-
-class Drawing(NamedTuple):
-    """A figure, not drawn yet, with its file name, the section of the report where it belongs and what it shows."""
-
-    name: str
-    section: str
-    caption: str
-    draw: Callable[[], Any]
 
 
 def drawings(records: Records) -> Iterator[Drawing]:
@@ -49,7 +38,7 @@ def drawings(records: Records) -> Iterator[Drawing]:
         (records.training, _training),
         (records.layers, _layers),
         (records.changes, _changes),
-        (records.test, lambda test: _test(test, data)),
+        (records.test, lambda test: outcomes.pictured(test, data)),
         (records.budget, lambda budget: _budget(budget, data)),
     )
     for some in drawn:
@@ -183,24 +172,4 @@ def _budget(record: BudgetRecord, data: DataRecord | None) -> Iterator[Drawing]:
     draw = partial(figures.error_parts, list(told), values, errors, record.budget.constant)
     yield Drawing("budget", "budget", f"Errors ({record.of}) with two standard errors.", draw)
     if record.suspects and record.suspects.x is not None and data and data.image_shape:
-        yield _gallery("suspects", "budget", "Labels that look wrong, the surest first.", record.suspects, data)
-
-
-def _gallery(name: str, section: str, caption: str, found: Mistakes, data: DataRecord) -> Drawing:
-    named = data.named(found.y), data.named(found.prediction)
-    draw = partial(figures.wrong_predictions, found.x, *named, found.probability, data.image_shape or ())
-    return Drawing(name, section, caption, draw)
-
-
-def _test(test: TestRecord, data: DataRecord | None) -> Iterator[Drawing]:
-    if test.confusion is not None:
-        names = data.classes if data else [str(i) for i in range(len(test.confusion))]
-        caption = "Rows: what it is; columns: what was predicted."
-        yield Drawing("confusion", "test", caption, partial(figures.confusion, test.confusion, names))
-    found = test.mistakes
-    if found and found.x is not None and len(found.y) and data and data.image_shape:
-        yield _gallery("wrong", "test", "Wrong predictions, the surest first, with their probability.", found, data)
-    if test.values:
-        name = data.target if data else ""
-        draw = partial(figures.predictions, test.values.y, test.values.prediction, name)
-        yield Drawing("predictions", "test", "Test examples: on the line the prediction is right.", draw)
+        yield outcomes.gallery("suspects", "budget", "Labels that look wrong, the surest first", record.suspects, data)

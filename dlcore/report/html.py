@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from dlcore.console import interrupts
 from dlcore.console.numbers import when
 from dlcore.report.cards import cards
-from dlcore.report.drawing import Drawing, drawings
-from dlcore.report.parts import verdict
+from dlcore.report.drawing import drawings
+from dlcore.report.parts import Drawing, verdict
 from dlcore.report.sections import sections
 from dlcore.runs import Records, one_line, read, replace_file
 

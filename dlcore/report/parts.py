@@ -1,12 +1,13 @@
 """What a page of the report is made of: sections with facts, findings and tables."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from dlcore.console.numbers import MISSING
 from dlcore.diagnosis import Verdict
 
 T = TypeVar("T")
+_CELLS = 7  # of an example that are shown
 
 
 class Table(NamedTuple):
@@ -44,6 +45,24 @@ class Section(NamedTuple):
     findings: Sequence[Finding] = ()
     tables: Sequence[Table] = ()
     text: str = ""
+
+
+class Drawing(NamedTuple):
+    """A figure, not drawn yet, with its file name, the section of the report where it belongs and what it shows."""
+
+    name: str
+    section: str
+    caption: str
+    draw: Callable[[], Any]
+
+
+def with_cells(
+    caption: str, columns: Sequence[str], first: Sequence[Sequence[str]], cells: Sequence[Mapping[str, str]]
+) -> Table:
+    """A table of examples that are rows of a table: what is ``first`` said of each, then its first cells."""
+    names = list(cells[0])[:_CELLS]
+    rows = [[*said, *(row[name] or MISSING for name in names)] for said, row in zip(first, cells, strict=True)]
+    return Table(caption, [*columns, *names], rows, left=min(2, len(columns)), folded=not columns)
 
 
 def each(*steps: tuple[Any, Callable[[Any], T]]) -> Iterator[T]:

@@ -20,26 +20,23 @@ from dlcore.console.numbers import (
 )
 from dlcore.console.progress import duration
 from dlcore.data import Summary
-from dlcore.report import explanations
-from dlcore.report.parts import Finding, Section, Table, each, verdict
+from dlcore.report import closing, explanations, outcomes
+from dlcore.report.parts import Finding, Section, Table, each, verdict, with_cells
 from dlcore.runs import (
     BudgetRecord,
     DataRecord,
     EnvironmentRecord,
-    Mistakes,
     RecipeRecord,
     Records,
     SanityRecord,
     SetupRecord,
     SweepRecord,
-    TestRecord,
     TrainingRecord,
     VerdictRecord,
 )
 from dlcore.tree import configured
 
 _CONFIGURATIONS = 10  # rows of a sweep's table
-_FEATURES = 6  # shown of a wrong prediction that is no image
 _WORDS = 3  # of a column
 _CLASSES = 20  # whose names are listed
 
@@ -56,10 +53,12 @@ def sections(records: Records) -> Iterator[Section]:
         (records.verdict, _verdict),
         (records.layers, explanations.layers),
         (records.changes, explanations.changes),
-        (records.test, lambda test: _test(test, data)),
+        (records.test, lambda test: outcomes.opened(test, data)),
         (records.budget, lambda budget: _budget(budget, data)),
+        (records.verdict, lambda _: closing.to_try(records)),
         (records.environment, _environment),
         (records.recipe or records.setup, lambda _: _setup(records.recipe, records.setup)),
+        (records.recipe, lambda recipe: closing.to_cite(recipe, data, records.environment)),
     )
 
 
@@ -85,7 +84,7 @@ def _data(data: DataRecord) -> Section:
     found = found or [Finding("good", "checked", "nothing conspicuous was found")]
     tables = [_summaries(data.summaries)] if data.summaries else []
     if data.sample:
-        tables.append(_rows("A few examples", [], [[] for _ in data.sample], data.sample))
+        tables.append(with_cells("A few examples", [], [[] for _ in data.sample], data.sample))
     return Section("data", "Data", [fact for fact in facts if fact[1]], found, tables)
 
 
@@ -101,13 +100,6 @@ def _summaries(summaries: Sequence[Summary]) -> Table:
 def _common(summary: Summary) -> str:
     shown = zip(summary.words[:_WORDS], summary.counts, strict=False)
     return ", ".join(f"{word} ({count})" for word, count in shown) or MISSING
-
-
-def _rows(caption: str, columns: list[str], left: list[list[str]], cells: Sequence[dict[str, str]]) -> Table:
-    """Rows of a table, its first columns behind the ``left`` ones."""
-    names = list(cells[0])[: _FEATURES + 1]
-    rows = [[*first, *(row[name] or MISSING for name in names)] for first, row in zip(left, cells, strict=True)]
-    return Table(caption, [*columns, *names], rows, left=2 if columns else 0, folded=not columns)
 
 
 def _sizes(data: DataRecord) -> str:
@@ -190,54 +182,12 @@ def _training(training: TrainingRecord) -> Section:
     return Section("training", "Training", [fact for fact in facts if fact[1]], tables=tables)
 
 
-def _test(test: TestRecord, data: DataRecord | None) -> Section:
-    facts = [
-        ("opened", f"once, {when(test.opened)}"),
-        ("reason", test.reason),
-        ("examples", short(test.n)),
-        ("loss", short(test.loss)),
-    ]
-    rows = [
-        [name, metric(name, value, test.standard_error.get(name)), metric(name, test.baseline.get(name))]
-        for name, value in test.metrics.items()
-    ]
-    tables = [Table("", ("", "test", "best constant prediction"), rows)] if rows else []
-    if test.confusion is not None:
-        tables.append(_by_class(test.confusion, data))
-    if test.mistakes and test.mistakes.cells and data:
-        tables.append(_mistakes(test.mistakes, data))
-    return Section("test", "Test", facts, tables=tables)
-
-
-def _by_class(confusion: np.ndarray, data: DataRecord | None) -> Table:
-    numbers, right = range(len(confusion)), np.diag(confusion)
-    names = data.named(numbers) if data else [str(i) for i in numbers]
-    true, predicted = confusion.sum(1), confusion.sum(0)
-    rows = [[names[i], short(int(true[i])), _share(right[i], predicted[i]), _share(right[i], true[i])] for i in numbers]
-    return Table("By class", ("class", "examples", "precision", "recall"), rows, folded=len(rows) > 3)
-
-
-def _share(part: int, whole: int) -> str:
-    return percent(part / whole) if whole else MISSING
-
-
-def _mistakes(found: Mistakes, data: DataRecord) -> Table:
-    columns = ["predicted", "truth", "probability"]
-    return _named_rows("Wrong predictions, the surest first", columns, found, data)
-
-
-def _named_rows(caption: str, columns: list[str], found: Mistakes, data: DataRecord) -> Table:
-    named = zip(data.named(found.prediction), data.named(found.y), found.probability, strict=True)
-    left = [[said, is_, percent(p)] for said, is_, p in named]
-    return _rows(caption, columns, left, found.cells)
-
-
 def _budget(budget: BudgetRecord, data: DataRecord | None) -> Section:
     section = explanations.budget(budget)
     if not (budget.suspects and budget.suspects.cells and data):
         return section
     columns = ["looks like", "label", "probability"]
-    table = _named_rows("Labels that look wrong, the surest first", columns, budget.suspects, data)
+    table = outcomes.named_rows("Labels that look wrong, the surest first", columns, budget.suspects, data)
     return section._replace(tables=[*section.tables, table])
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from dlcore.deployment.files import PARAMETERS
-from dlcore.figures.outcomes import images_of
+from dlcore.figures.galleries import images_of
 from dlcore.runs import Records, SweepRecord, read
 from dlcore.training import History
 

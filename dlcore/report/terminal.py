@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from dlcore.console.numbers import metric, percent, short, with_error
 from dlcore.console.progress import duration
-from dlcore.runs import DataRecord, Records, SanityRecord, SweepRecord, TestRecord, VerdictRecord, read
+from dlcore.report.closing import next_steps
+from dlcore.runs import BudgetRecord, DataRecord, Records, SanityRecord, SweepRecord, TestRecord, VerdictRecord, read
 
 _WIDTH = 80
 
@@ -43,8 +44,11 @@ def _rows(records: Records) -> Iterator[tuple[str, str]]:
         yield "epochs", f"{t.epochs}{f', best {t.best_epoch}' if t.best_epoch else ''} ({t.ending})"
     if records.verdict:
         yield from _verdict_rows(records.verdict)
+        yield from (("  try next", step.advice) for step in next_steps(records)[:1])
     if records.test:
         yield from _test_rows(records.test)
+    if records.budget:
+        yield from _budget_rows(records.budget)
     if records.status.failure:
         yield "failed", records.status.failure
     elif not records.complete:
@@ -78,9 +82,16 @@ def _choice_rows(sweep: SweepRecord, best: int) -> Iterator[tuple[str, str]]:
 def _verdict_rows(found: VerdictRecord) -> Iterator[tuple[str, str]]:
     verdict = found.verdict
     yield "verdict", "; ".join([verdict.kind, *(one.kind for one in found.others if one.severity != "good")])
-    for name, lines in (("evidence", verdict.evidence), ("try next", verdict.try_next)):
-        if lines:
-            yield f"  {name}", lines[0]
+    if verdict.evidence:
+        yield "  evidence", verdict.evidence[0]
+
+
+def _budget_rows(found: BudgetRecord) -> Iterator[tuple[str, str]]:
+    """What the error is made of, and which part to work on."""
+    known = [f"{name} {with_error(*error)}" for name, error in found.budget.known.items()]
+    yield "error budget", f"{', '.join(known)} ({found.of}): {'; '.join(one.kind for one in found.verdicts)}"
+    if "ground truth" not in found.budget.known:
+        yield "  ground truth", found.source
 
 
 def _test_rows(test: TestRecord) -> Iterator[tuple[str, str]]:

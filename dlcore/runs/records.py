@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 
+from dlcore.console.numbers import short
 from dlcore.data import Examples, Finding, Preprocessing, Summary
 from dlcore.data.files import Path, explained, replace_file
 from dlcore.diagnosis import Verdict
@@ -76,8 +77,10 @@ class DataRecord(Record):
     shown: Examples | None = None
 
     def named(self, labels: Any) -> list[str]:
-        """The names of class numbers, or the numbers where there are none."""
+        """The names of class numbers [n], or the numbers where there are none; quantities [n] or [n, k] as text."""
         known = range(len(self.classes))
+        if not known:
+            return [", ".join(short(float(value)) for value in np.ravel(one)) for one in labels]
         return [self.classes[int(i)] if int(i) in known else str(int(i)) for i in labels]
 
 
@@ -111,7 +114,10 @@ class Rung(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SanityRecord(Record):
-    """The first loss beside the expected one, and the rungs of learning by heart."""
+    """The first loss beside the expected one, and the rungs of learning by heart.
+
+    ``constant``: the loss of the best constant prediction, None in records that did not keep it.
+    """
 
     file = "sanity"
     initial_loss: float
@@ -119,6 +125,7 @@ class SanityRecord(Record):
     expected_name: str
     verdict: Verdict | None
     rungs: tuple[Rung, ...]
+    constant: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -196,8 +203,8 @@ class TrainingRecord(Record):
 
 
 class Mistakes(NamedTuple):
-    """Wrong predictions [n], the surest first: images as they were measured or cells by their columns, class numbers,
-    probability.
+    """Wrong predictions [n], the surest first, those of the test set class by class: images as they were measured or
+    cells by their columns, the most telling first; class numbers with the probability, or quantities [n, k] without.
     """
 
     x: Any
@@ -216,7 +223,10 @@ class Values(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TestRecord(Record):
-    """The one opening of the test set. ``baseline``: the metrics of the best constant prediction."""
+    """The one opening of the test set. ``baseline``: the metrics of the best constant prediction.
+
+    ``usual`` are the cells that are usual of every class, for those of ``mistakes`` to be compared with.
+    """
 
     __test__ = False  # for pytest: not a test
     file = "test"
@@ -230,6 +240,7 @@ class TestRecord(Record):
     confusion: Any = None
     mistakes: Mistakes | None = None
     values: Values | None = None
+    usual: tuple[dict[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

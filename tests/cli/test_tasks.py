@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.utils.class_weight import compute_class_weight
 
-from dlcore import data, load_model, recipe, report
+from dlcore import data, diagnosis, load_model, recipe, report
 from dlcore.recipe import single
 from dlcore.recipe.task import Source
 from dlcore.training import F1
@@ -15,8 +15,12 @@ from tests.cli.kitchen import FEW
 
 def test_a_recipe_of_a_regression(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    asked, ask = [], diagnosis.expected_loss
+    monkeypatch.setattr(diagnosis, "expected_loss", lambda *given: asked.append(given) or ask(*given))
     html = recipe.run(FEW, "diabetes", tmp_path / "run").read_text()
     found = report.read(tmp_path / "run")
+    assert len(asked) == 1  # it compiles
+    assert found.budget.budget.constant == found.sanity.constant == pytest.approx(1, abs=1e-4)
     assert -1 < found.test.metrics["R2"] < 1
     assert found.test.baseline["R2"] <= 0
     y, prediction = found.test.values

@@ -96,7 +96,7 @@ class TestReport:
         found = page(complete)
         assert found.ids("section") == [
             "summary", "data", "sanity", "timing", "sweep_1", "sweep_2", "training", "verdict", "layers", "changes",
-            "test", "budget", "environment", "setup",
+            "test", "budget", "next", "environment", "setup", "cite",
         ]  # fmt: skip
         wanted = [name for stage in STAGES for name in PICTURES[stage]]
         assert found.ids("figure") == [f"figure-{name}" for name in wanted]

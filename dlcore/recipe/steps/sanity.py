@@ -33,6 +33,7 @@ def rehearse(setup: Setup, task: Task) -> SanityRecord:
         expected_name=expected.name,
         verdict=diagnosis.initial_loss(loss, expected),
         rungs=rungs,
+        constant=expected.constant,
     )
 
 

@@ -4,36 +4,48 @@ from typing import Any
 
 import numpy as np
 
-from dlcore import data
+from dlcore import data, diagnosis
+from dlcore.data.examples import as_rows
 from dlcore.deployment import TrainedModel
 from dlcore.recipe.task import Task
 from dlcore.runs import Mistakes, TestRecord, Values
 
-SHOWN = 32  # wrong predictions
+SHOWN = 12  # quantities that are far off
 
 
 def evaluate(model: TrainedModel, task: Task) -> TestRecord:
     """Loss, metrics and predictions of ``model`` on the test set."""
-    reason = f"final evaluation of {model.trained.setup.model!r} chosen on validation"
+    together = f", {model.members} members together" if model.members else ""
+    reason = f"final evaluation of what was chosen on validation examples{together}"
     examples = task.split.test.open(reason)
     x, y = examples[:2]
     opening: Any = task.split.test.opened
     outputs, right = model.outputs(x), y if task.classes else model.target.inverse(y)
     scores = model.scores(outputs, right, data.weights_of(examples))
     answer = model.answer(outputs)
+    looked = _mistakes(task, x, y, answer) if task.classes else _far_off(task, x, right, answer.values, model.target)
     return TestRecord(
         opened=opening.time,
         reason=reason,
-        mistakes=_mistakes(task, x, y, answer) if task.classes else None,
+        mistakes=looked,
+        usual=task.usual(),
         values=None if task.classes else Values(right, answer.values),
         **scores._asdict(),
     )
 
 
 def _mistakes(task: Task, x: np.ndarray, y: np.ndarray, answer: Any) -> Mistakes:
-    """What was wrong, the surest first; without probabilities in the order of the test set."""
+    """What was wrong, class by class, the surest first; without probabilities in the order of the test set."""
     predicted = np.array([task.dataset.classes.index(name) if name else -1 for name in answer.values])
-    wrong = np.flatnonzero(predicted != y)
-    sure = np.full(len(y), np.nan) if answer.probabilities is None else answer.probabilities.max(-1)
-    wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:SHOWN]
-    return Mistakes(*task.as_read(x[wrong]), y[wrong], predicted[wrong], sure[wrong])
+    sure = None if answer.probabilities is None else answer.probabilities.max(-1)
+    found = diagnosis.surest_mistakes(predicted, y, sure)
+    some = np.concatenate([np.zeros(0, int), *(one.examples for one in found)])
+    shares = np.full(len(some), np.nan) if sure is None else sure[some]
+    return Mistakes(*task.as_read(x[some]), y[some], predicted[some], shares)
+
+
+def _far_off(task: Task, x: np.ndarray, y: np.ndarray, said: np.ndarray, target: data.Target) -> Mistakes:
+    """The quantities that are furthest from the truth, in standard deviations of each over the training part."""
+    distance = np.square((as_rows(said) - as_rows(y)) / np.asarray(target.std)).sum(1)
+    some = np.argsort(-distance, kind="stable")[:SHOWN]
+    return Mistakes(*task.as_read(x[some]), y[some], said[some], np.full(len(some), np.nan))
