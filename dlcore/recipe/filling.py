@@ -70,5 +70,5 @@ def ask(command: str, options: Any, source: Source, task: Task, folder: RunFolde
 def _draw(folder: RunFolder) -> None:
     begin(folder, "report")
     report.build(folder.path)
-    report.write_events(folder.path)
+    report.write_view(folder.path)
     interrupts.check()

@@ -20,7 +20,7 @@ from dlcore.recipe.setups import judged_by, setup_from, weighted, with_values
 from dlcore.recipe.steps import budget, look, test
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Source, Task, output_shape, prepare
-from dlcore.report import LiveEvents
+from dlcore.report import View, live_view
 from dlcore.runs import RunFolder, SetupRecord, one_line
 from dlcore.training import Progress, Run, Setup, arrays, check_setup, checkpoints, fit
 from dlcore.tree.saved import to_config
@@ -48,6 +48,8 @@ class Training:
     """Open the test set at the end: once, when nothing is to be chosen any more."""
     devices: Literal["all"] | None = None
     """Devices that share every mini-batch: all; default: one."""
+    view: View = "tensorboard"
+    """What shows the training while it goes on: TensorBoard's events, history.jsonl with a line an epoch, or none."""
 
 
 def run(training: Training, source: Source, out: Path, again: bool = False) -> Path:
@@ -68,7 +70,7 @@ def _run(training: Training, source: Source, folder: RunFolder) -> None:
     folder.keep(SetupRecord(0, 0, named(setup), repr(setup)))
     begin(folder, "training")
     began = time.perf_counter()
-    trained = _fit(setup, task, folder.path / "checkpoints", training.devices)
+    trained = _fit(setup, task, folder.path / "checkpoints", training)
     model = keep(trained, task, folder, began, trained.ending != "interrupted")
     if trained.ending != "interrupted":
         shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
@@ -138,7 +140,7 @@ def _folded(split: data.Split, shape: tuple[int, ...]) -> data.Split:
     return dataclasses.replace(split, **parts)
 
 
-def _fit(setup: Setup, task: Task, folder: Path, devices: str | None) -> Run:
+def _fit(setup: Setup, task: Task, folder: Path, training: Training) -> Run:
     """The training, from its last checkpoint on where there is one; Ctrl-C ends it after the epochs in hand.
 
     A checkpoint is written at the end of a chunk, but not more often than costs one part in twenty of the time.
@@ -154,13 +156,13 @@ def _fit(setup: Setup, task: Task, folder: Path, devices: str | None) -> Run:
             _save(Run(setup, state.best.params, state.best.model_state, now.whole, state), folder)
             cost = time.monotonic() - begun
             spent += cost
-        events.add(now.history, now.epoch)
+        if view:
+            view.add(now.history, now.epoch)
         progress.update(now.epoch, now.note)
 
-    with bar("Train", setup.epochs, "epoch") as progress, LiveEvents(folder.parent) as events:
-        if there and there[1] is not None:
-            events.add(there[1], int(there[0].epoch))
-        run = fit(setup, task.split, task.key, watch=watch, progress=False, resume=there, devices=devices)
+    shown = live_view(training.view, folder.parent, there and there[1])
+    with bar("Train", setup.epochs, "epoch") as progress, shown as view:
+        run = fit(setup, task.split, task.key, watch=watch, progress=False, resume=there, devices=training.devices)
     if run.ending == "interrupted":
         _save(run, folder)
     return run

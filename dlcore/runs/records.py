@@ -216,7 +216,10 @@ class Values(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TestRecord(Record):
-    """The one opening of the test set. ``baseline``: the metrics of the best constant prediction."""
+    """The one opening of the test set. ``baseline``: the metrics of the best constant prediction.
+
+    ``mistakes`` are the surest of all, ``by_class`` those of each class, by what they are.
+    """
 
     __test__ = False  # for pytest: not a test
     file = "test"
@@ -230,6 +233,7 @@ class TestRecord(Record):
     confusion: Any = None
     mistakes: Mistakes | None = None
     values: Values | None = None
+    by_class: Mistakes | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -110,6 +110,7 @@ SETTINGS = [
     (fit("--by", "loss"), "no metric 'loss'"),
     (fit("--class-weights", "all"), "invalid choice 'all'"),
     (fit("--devices", "gpu"), "invalid choice 'gpu'"),
+    (fit("--view", "json"), "Expected one of ('tensorboard', 'jsonl', 'none')"),
     (fit("--seed", "x"), "Error parsing --seed"),
     (fit("--seed", "-1"), "seed: needed a whole number from 0 to 4294967295, got -1"),
     (fit("--seed", "99999999999999999999"), "seed: needed a whole number from 0"),

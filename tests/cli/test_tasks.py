@@ -5,12 +5,15 @@ import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.utils.class_weight import compute_class_weight
 
-from dlcore import data, load_model, recipe, report
+from dlcore import data, fit, load_model, mlp, recipe, report
+from dlcore.deployment import TrainedModel
 from dlcore.recipe import single
-from dlcore.recipe.task import Source
+from dlcore.recipe.steps import test as testing
+from dlcore.recipe.task import Source, prepare
 from dlcore.training import F1
 from dlcore.tree import from_config
 from tests.cli.kitchen import FEW
+from tests.problems import small_setup
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 
@@ -92,3 +95,18 @@ def test_uneven_classes_get_more_than_accuracy(tmp_path):
     assert found.test.metrics["balanced accuracy"] == pytest.approx(rows.mean())
     assert found.test.metrics["recall of rare"] == pytest.approx(rows[1])
     assert found.verdict.verdict.severity != "good"  # as good as always saying the same
+
+
+def test_what_is_wrong_is_kept_for_every_class():
+    task = prepare(data.load("digits"), 32, 0)
+    trained = fit(small_setup(model=mlp((10,)), epochs=1), task.split, task.key, progress=False)
+    found = testing.evaluate(TrainedModel.of(trained, task.split), task)
+    errors = found.confusion.sum(1) - np.diag(found.confusion)
+    assert errors.max() > testing.EACH
+    assert np.bincount(found.by_class.y, minlength=10).tolist() == np.minimum(errors, testing.EACH).tolist()
+    assert (found.by_class.y != found.by_class.prediction).all()
+    for c in range(10):
+        mine, all_ = (one.probability[one.y == c] for one in (found.by_class, found.mistakes))
+        assert (np.diff(mine) <= 0).all()
+        assert mine[: len(all_)].tolist() == all_[: len(mine)].tolist()
+    assert found.by_class.x.shape == (len(found.by_class.y), 64)

@@ -10,6 +10,7 @@ from dlcore.recipe.task import Task
 from dlcore.runs import Mistakes, TestRecord, Values
 
 SHOWN = 32  # wrong predictions
+EACH, OF_ALL = 4, 64  # images of each class, and of all classes together
 
 
 def evaluate(model: TrainedModel, task: Task) -> TestRecord:
@@ -21,19 +22,27 @@ def evaluate(model: TrainedModel, task: Task) -> TestRecord:
     outputs, right = model.outputs(x), y if task.classes else model.target.inverse(y)
     scores = model.scores(outputs, right, data.weights_of(examples))
     answer = model.answer(outputs)
+    mistakes, by_class = _mistakes(task, x, y, answer) if task.classes else (None, None)
     return TestRecord(
         opened=opening.time,
         reason=reason,
-        mistakes=_mistakes(task, x, y, answer) if task.classes else None,
+        mistakes=mistakes,
+        by_class=by_class,
         values=None if task.classes else Values(right, answer.values),
         **scores._asdict(),
     )
 
 
-def _mistakes(task: Task, x: np.ndarray, y: np.ndarray, answer: Any) -> Mistakes:
-    """What was wrong, the surest first; without probabilities in the order of the test set."""
+def _mistakes(task: Task, x: np.ndarray, y: np.ndarray, answer: Any) -> tuple[Mistakes, Mistakes | None]:
+    """What was wrong, the surest first, of all and, of images, of each class; or in the order of the test set."""
     predicted = np.array([task.dataset.classes.index(name) if name else -1 for name in answer.values])
     wrong = np.flatnonzero(predicted != y)
     sure = np.full(len(y), np.nan) if answer.probabilities is None else answer.probabilities.max(-1)
-    wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:SHOWN]
-    return Mistakes(*task.as_read(x[wrong]), y[wrong], predicted[wrong], sure[wrong])
+    wrong = wrong[np.argsort(-sure[wrong], kind="stable")]
+    each = min(EACH, max(1, OF_ALL // task.classes))
+    by_class = np.concatenate([wrong[y[wrong] == c][:each] for c in range(task.classes)])
+
+    def shown(which):
+        return Mistakes(*task.as_read(x[which]), y[which], predicted[which], sure[which])
+
+    return shown(wrong[:SHOWN]), shown(by_class[:OF_ALL]) if task.dataset.image_shape else None
