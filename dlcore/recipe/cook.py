@@ -36,6 +36,7 @@ def run(recipe: Recipe, source: Source | str, out: Path, again: bool = False) ->
     """
     check(recipe)
     source = source if isinstance(source, Source) else Source(source)
+    source.require_memory("recipe")
     return fill(out, lambda folder: _cook(recipe, source, folder), again)
 
 

@@ -54,7 +54,7 @@ class _Errors(NamedTuple):
 def _errors(training: TrainingRecord, test: TestRecord | None, task: Task, setup: Setup) -> _Errors:
     """Rates of wrong answers at the best epoch, or shares of the variance, or losses."""
     h, best = training.history, training.best_epoch - 1
-    n, m = len(task.split.train.y), task.validated
+    n, m = task.sizes[0], task.validated
     if "accuracy" in h.train_metrics and task.class_weights is not None:
         right, seen = (float(part["accuracy"][best]) for part in (h.train_metrics, h.validation_metrics))
         opened = None if test is None else error_rate(test.metrics["accuracy"], test.n)

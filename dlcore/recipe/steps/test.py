@@ -17,7 +17,7 @@ def evaluate(model: TrainedModel, task: Task) -> TestRecord:
     """Loss, metrics and predictions of ``model`` on the test set."""
     reason = f"final evaluation of {model.trained.setup.model!r} chosen on validation"
     examples = task.split.test.open(reason)
-    x, y = examples[:2]
+    x, y = (examples, examples.labels()) if isinstance(examples, data.Streamed) else examples[:2]
     opening: Any = task.split.test.opened
     outputs, right = model.outputs(x), y if task.classes else model.target.inverse(y)
     scores = model.scores(outputs, right, data.weights_of(examples))
@@ -33,7 +33,7 @@ def evaluate(model: TrainedModel, task: Task) -> TestRecord:
     )
 
 
-def _mistakes(task: Task, x: np.ndarray, y: np.ndarray, answer: Any) -> tuple[Mistakes, Mistakes | None]:
+def _mistakes(task: Task, x: Any, y: np.ndarray, answer: Any) -> tuple[Mistakes, Mistakes | None]:
     """What was wrong, the surest first, of all and, of images, of each class; or in the order of the test set."""
     predicted = np.array([task.dataset.classes.index(name) if name else -1 for name in answer.values])
     wrong = np.flatnonzero(predicted != y)
@@ -43,6 +43,7 @@ def _mistakes(task: Task, x: np.ndarray, y: np.ndarray, answer: Any) -> tuple[Mi
     by_class = np.concatenate([wrong[y[wrong] == c][:each] for c in range(task.classes)])
 
     def shown(which):
-        return Mistakes(*task.as_read(x[which]), y[which], predicted[which], sure[which])
+        inputs = x.rows(which, "test example").x if isinstance(x, data.Streamed) else x[which]
+        return Mistakes(*task.as_read(inputs), y[which], predicted[which], sure[which])
 
     return shown(wrong[:SHOWN]), shown(by_class[:OF_ALL]) if task.dataset.image_shape else None
