@@ -69,7 +69,9 @@ def _commands() -> dict[str, Callable[..., Any]]:
     from dlcore.cli import filling, looking, using
 
     given = (filling.recipe, filling.fit, filling.sweep, filling.resume, using.predict, using.evaluate, using.export)
-    return {f.__name__: f for f in (*given, looking.report, looking.compare, looking.new, looking.doctor)}
+    return {
+        f.__name__: f for f in (*given, looking.report, looking.compare, looking.new, looking.paths, looking.doctor)
+    }
 
 
 def _parsed(commands: dict[str, Any], words: Sequence[str]) -> Callable[[], str]:

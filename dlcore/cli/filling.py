@@ -116,6 +116,6 @@ def _filled(command: str, options: Any, name: str, table: TableOptions, out: Pat
 
     _prepare(cache)
     folder = out or Path("runs") / f"{Path(name).stem}-{time.strftime('%Y%m%d-%H%M%S')}"
-    source = Source(name, {field: value for field, value in vars(table).items() if value not in (None, ())})
+    source = Source(name, {field: value for field, value in vars(table).items() if value != getattr(_GUESSED, field)})
     {"recipe": cook.run, "fit": single.run, "sweep": search.run}[command](options, source, folder)
     return report.summary(folder)

@@ -1,4 +1,4 @@
-"""Commands that look at runs or prepare one: report, compare, new, doctor."""
+"""Commands that look at runs or prepare one: report, compare, new, paths, doctor."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -68,6 +68,38 @@ def _new(name: str, file: Path, table: TableOptions) -> str:
     text = json.dumps(to_config(setup), indent=1) + "\n"
     write_named(file, lambda opened: opened.write(text.encode()), new=True)
     return f"{file}: dlcore fit {name} --setup {file}"
+
+
+def paths(
+    name: Positional[str],
+    /,
+    setup: str | None = None,
+    table: Annotated[TableOptions, OmitArgPrefixes] = _GUESSED,
+) -> Callable[[], str]:
+    """List every path of a setup, which --set, --grid and --sample take: its value, and the numbers that it may be.
+
+    Args:
+        name: A data set by name or a table or .npz file.
+        setup: A setup: a JSON file, a run folder, or module:name in Python; default: a network with 128 hidden units.
+        table: How a table is read; what is not said is guessed.
+    """
+    return lambda: _paths(name, setup, table)
+
+
+def _paths(name: str, source: str | None, table: TableOptions) -> str:
+    from dlcore import data
+    from dlcore.recipe.setups import setup_from, text_of
+    from dlcore.report.terminal import two_columns
+    from dlcore.tree.names import paths as places
+    from dlcore.tuning.spaces import range_of
+
+    setup = setup_from(source, data.load(name, **vars(table)))
+    rows = []
+    for path, value in places(setup).items():
+        allowed = range_of(setup, path)
+        scale = ", on a logarithmic scale" if allowed and allowed.log else ""
+        rows.append((path, text_of(value) + (f"  ({allowed}{scale})" if allowed else "")))
+    return two_columns(rows)
 
 
 def doctor() -> Callable[[], str]:

@@ -1,7 +1,9 @@
 """Arrays of the user's own: x and y in memory or in an .npz file."""
 
+import math
 import pathlib
 import zipfile
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,12 @@ import numpy as np
 from dlcore.data.cells import label_of
 from dlcore.data.examples import Column, Dataset, as_rows, check_weights
 from dlcore.data.options import TableOptions, option
+from dlcore.data.streams import stream
 from dlcore.data.tables import few_whole_numbers, named_classes
+from dlcore.numerics.errors import needed
 from dlcore.tree.names import nearest
 
+PAIR = "x.npy", "y.npy"
 _CHANNELS = (1, 2, 3, 4)
 _GUESS = TableOptions()
 
@@ -43,10 +48,11 @@ def from_arrays(
     options: TableOptions = _GUESS,
     source: str = "",
     weights: Any = None,
+    streamed: bool = False,
 ) -> Dataset:
     """Examples from x [n, …] and y [n] or [n, k]: words, truth values and few whole numbers are classes.
 
-    ``weights`` [n] say how much each example counts.
+    ``weights`` [n] say how much each example counts. ``streamed``: x are read as they are needed, from a memory map.
 
     x of more than two axes are images [n, h, w, (c)]; with the channels first, [n, c, h, w], they are put last. Raises
     ValueError for other shapes, and for x that are no numbers.
@@ -58,13 +64,38 @@ def from_arrays(
         weights = np.asarray(weights, np.float64)
     x, shape, notes = _image_shape(x)
     y, names, note = _targets(y, classes or options.classes, options, source)
-    x = as_rows(x)
-    if features and len(features) != x.shape[1]:
-        got = f"needed {x.shape[1]} names of features in {source}, got {len(features)}"
+    width = math.prod(x.shape[1:])
+    if features and len(features) != width:
+        got = f"needed {width} names of features in {source}, got {len(features)}"
         raise ValueError(f"{got}; try one per column of x")
-    columns = () if shape else tuple(Column(feature) for feature in features or map(str, range(x.shape[1])))
-    return Dataset(name, x.astype(_exact_type(x.dtype)), y, names, features, shape, source=source, columns=columns,
+    columns = () if shape else tuple(Column(feature) for feature in features or map(str, range(width)))
+    exact = partial(_exact_rows, dtype=_exact_type(x.dtype))
+    x = stream(x, y).map(exact) if streamed else exact(x)
+    return Dataset(name, x, y, names, features, shape, source=source, columns=columns,
                    notes=(*notes, *note), weights=weights)  # fmt: skip
+
+
+def read_pair(folder: pathlib.Path, options: TableOptions, streamed: bool = False) -> Dataset:
+    """Arrays in ``x.npy`` and ``y.npy`` of a folder, the first of them ``streamed`` as a memory map."""
+    arrays = []
+    for name in PAIR:
+        try:
+            arrays.append(np.load(folder / name, mmap_mode="r" if name == PAIR[0] else None))
+        except (OSError, EOFError, ValueError) as error:
+            raise ValueError(f"cannot read {folder / name}: {' '.join(str(error).split())}") from error
+    if options.weights is not None:
+        raise ValueError(needed("weights", "a table for a column by name", f"the arrays of {folder}", "an .npz file"))
+    x, y = arrays
+    return from_arrays(x, y, folder.resolve().name, options=options, source=str(folder), streamed=streamed)
+
+
+def find_pair(folder: pathlib.Path) -> bool:
+    """Whether ``x.npy`` and ``y.npy`` lie in ``folder``."""
+    return all((folder / name).is_file() for name in PAIR)
+
+
+def _exact_rows(x: np.ndarray, dtype: type) -> np.ndarray:
+    return as_rows(x).astype(dtype)
 
 
 def _check(x: np.ndarray, y: np.ndarray, options: TableOptions, source: str) -> None:

@@ -1,5 +1,6 @@
 """Look at the data first: what would make a training fail or its result worthless."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -11,9 +12,11 @@ from dlcore.data.normalization import moments
 from dlcore.data.options import option
 from dlcore.data.repeats import duplicates
 from dlcore.data.splits import Split
+from dlcore.data.streams import Streamed, labels_of
 
 _SCALES = 100.0  # standard deviations further apart than this make gradient descent slow (condition 10⁴)
 
+LOOKED_AT = 2048  # of examples that are streamed
 _LEAK = 0.995  # of the target told by one column
 _LEAST = 40  # examples for that to be no chance
 _SEVERITIES = ("error", "warning", "note")
@@ -39,11 +42,26 @@ def check(dataset: Dataset, batch_size: int | None = None) -> list[Finding]:
     found = [*_check_size(dataset, batch_size)]
     if not found:
         labels = _check_labels(dataset) if dataset.classes else _check_values(dataset)
-        found = [*_check_finite(dataset), *labels, *_check_columns(dataset), *_check_duplicates(dataset)]
+        seen = some(dataset, LOOKED_AT) if isinstance(dataset.x, Streamed) else dataset
+        found = [*_check_finite(seen), *labels, *_check_columns(seen)]
+        found += _check_duplicates(dataset) if seen is dataset else _told_of(seen, dataset)
         if not any(finding.severity == "error" for finding in found):
-            found += _check_leaks(dataset)
+            found += _check_leaks(seen)
     found += [Finding("reading", "note", note) for note in dataset.notes]
     return sorted(found, key=lambda finding: _SEVERITIES.index(finding.severity))
+
+
+def some(dataset: Dataset, most: int) -> Dataset:
+    """At most so many examples of a streamed ``dataset``, evenly apart, in memory."""
+    n = len(dataset)
+    which = np.linspace(0, n - 1, min(n, most)).astype(int)
+    parts = dataset.x.rows(which)._asdict()
+    return dataclasses.replace(dataset, **parts, published_test=0, published_validation=0)
+
+
+def _told_of(seen: Dataset, dataset: Dataset) -> Iterator[Finding]:
+    what = f"{len(seen)} of {len(dataset)} examples were looked at, for copies none; they are read as they are needed"
+    yield Finding("streamed", "note", what)
 
 
 def require(dataset: Dataset, batch_size: int | None = None) -> list[Finding]:
@@ -163,7 +181,7 @@ def _check_duplicates(dataset: Dataset) -> Iterator[Finding]:
 
 def check_parts(split: Split) -> list[Finding]:
     """What the parts of a split lack, errors first: a target that varies, examples of every class to learn from."""
-    parts = {"training": np.asarray(split.train.y), "validation": np.asarray(split.validation.y)}
+    parts = {"training": labels_of(split.train), "validation": labels_of(split.validation)}
     found = [
         Finding(
             "constant part", "error" if name == "training" else "warning", f"y is the same in all of the {name} part"

@@ -96,11 +96,11 @@ class Dataset:
     Images are rows too, ``image_shape`` = (height, width, channels) folds them back. Where a test set was published,
     it is the last ``published_test`` examples and ``split`` keeps it, as it does the ``published_validation`` examples
     before them. ``notes``: what was guessed or left out, a sentence each. ``weights`` [n], where there are any, say how
-    much each example counts.
+    much each example counts. Where x is a stream of all examples, they are read as they are needed; y is in memory.
     """
 
     name: str
-    x: np.ndarray
+    x: Any
     y: np.ndarray
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
@@ -129,9 +129,10 @@ class Dataset:
     @property
     def schema(self) -> Schema:
         """What the numbers mean, for those who have only parts of the examples."""
-        names = self.features if len(self.features) == np.shape(self.x)[-1] else ()
+        like = getattr(self.x, "x", self.x)  # of a stream what it has of its examples: their shape
+        names = self.features if len(self.features) == like.shape[-1] else ()
         columns = self.columns or tuple(Column(name) for name in names)
-        pixels = self.image_shape if np.asarray(self.x).dtype == np.uint8 else None
+        pixels = self.image_shape if like.dtype == np.uint8 else None
         return Schema(columns, self.target, self.classes, self.decimal, self.missing, pixels)
 
     def __len__(self) -> int:
@@ -139,7 +140,8 @@ class Dataset:
 
     def __repr__(self) -> str:
         what = f"{len(self.classes)} classes" if self.classes else f"{self.y.shape[-1]} target(s)"
-        return f"Dataset({self.name!r}, {self.task}, x {list(self.x.shape)}, {what})"
+        shape = getattr(self.x, "x", self.x).shape
+        return f"Dataset({self.name!r}, {self.task}, x {list(shape)}, {what})"
 
 
 def features_of(columns: tuple[Column, ...]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Folders of images, one for each class: ``flowers/rose/1.jpg``, or ``flowers/train/rose/1.jpg`` beside ``test``."""
 
+import math
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,6 +10,7 @@ import numpy as np
 from dlcore.data.examples import Dataset
 from dlcore.data.options import option
 from dlcore.data.pixels import Header, header, image_files, pixels, shown
+from dlcore.data.streams import stream
 from dlcore.numerics.errors import needed
 
 _PARTS = {
@@ -26,12 +28,13 @@ class _Picture(NamedTuple):
     label: str
 
 
-def read_image_folder(folder: pathlib.Path, size: tuple[int, int] | None = None) -> Dataset:
+def read_image_folder(folder: pathlib.Path, size: tuple[int, int] | None = None, streamed: bool = False) -> Dataset:
     """The images below ``folder``, whose folders name their classes, as bytes [n, h w c] of one ``size`` (h, w).
 
     Folders ``train``, ``val`` and ``test``, where they are there, stay the parts that they are. Files that cannot be
-    read are left out, and ``notes`` name them, what else is left out and how images were resized. Raises ValueError, in
-    one line, for a class without an image, for images without classes and for a class that only a later part has.
+    read are left out, and ``notes`` name them, what else is left out and how images were resized. ``streamed``: pixels
+    are read as they are needed. Raises ValueError, in one line, for a class without an image, for images without
+    classes and for a class that only a later part has.
     """
     notes: list[str] = []
     found = _pictures(folder, notes)
@@ -39,15 +42,16 @@ def read_image_folder(folder: pathlib.Path, size: tuple[int, int] | None = None)
     found = [one for one in found if one.path in heads]
     _check(folder, found, _labels(folder))
     shape = _shape([heads[one.path] for one in found], size, notes)
-    rows, kept = _read(found, shape, notes)
+    rows, kept = (None, found) if streamed else _read(found, shape, notes)
     _check(folder, kept, _labels(folder))
     order = sorted(range(len(kept)), key=lambda i: list(dict.fromkeys(_PARTS.values())).index(kept[i].part))
     classes = _in_order({one.label for one in kept})
     y = np.array([classes.index(kept[i].label) for i in order], np.int32)
+    files = [kept[i].path for i in order]
     count = {part: sum(one.part == part for one in kept) for part in ("validation", "test")}
     return Dataset(
         name=folder.resolve().name,
-        x=rows[order],
+        x=stream(_Files(files, shape), y) if rows is None else rows[order],
         y=y,
         classes=classes,
         image_shape=shape,
@@ -57,6 +61,18 @@ def read_image_folder(folder: pathlib.Path, size: tuple[int, int] | None = None)
         target=("class",),
         notes=tuple(notes),
     )
+
+
+class _Files:
+    """The pixels of image files as rows of bytes [n, h w c], read as they are asked for."""
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, files: Sequence[pathlib.Path], size: tuple[int, ...]):
+        self.files, self.size, self.shape = files, size, (len(files), math.prod(size))
+
+    def __getitem__(self, indices: np.ndarray) -> np.ndarray:
+        return np.stack([pixels(self.files[i], self.size).reshape(-1) for i in indices.tolist()])
 
 
 def _folders(folder: pathlib.Path) -> list[pathlib.Path]:

@@ -91,13 +91,14 @@ def moments(x: Any, axis: int | None = 0) -> tuple[np.ndarray, np.ndarray, np.nd
     """
     if not len(x):
         raise ValueError("needed at least one example to normalize by, got none; try a larger training fraction")
-    whole = functools.reduce(_together, (_part(rows, axis) for rows in _read_blocks(x)))
+    whole = functools.reduce(_together, (_part(rows, axis) for rows in read_blocks(x)))
     std = np.sqrt(whole.squares / np.maximum(whole.known, 1))
     varies = (whole.high > whole.low) & (std > np.finfo(np.float32).tiny)  # rounding alone is no variation
     return whole.mean, np.where(varies, std, 1.0), whole.known < whole.rows
 
 
-def _read_blocks(x: Any) -> Iterator[np.ndarray]:
+def read_blocks(x: Any) -> Iterator[np.ndarray]:
+    """The rows of x [n, ...], in memory or ``Streamed``, piece by piece."""
     if not isinstance(x, Streamed):
         x = np.asarray(x)
         yield from (x[rows] for rows in blocks(*as_rows(x).shape))

@@ -31,6 +31,8 @@ class TableOptions:
     """Order of the classes, or names for them in the order of their numbers."""
     header: bool | None = None
     """Whether the first line has the names of the columns."""
+    stream: bool = False
+    """Read examples as they are needed, of data larger than memory: x.npy and y.npy in a folder, images by class."""
 
 
 def option(name: str, value: Any) -> str:

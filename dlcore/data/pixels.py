@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dlcore.data.normalization import blocks, moments
+from dlcore.data.normalization import blocks, read_blocks
 from dlcore.numerics.errors import needed
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
@@ -33,9 +33,10 @@ class Pixels(NamedTuple):
     std: tuple[float, ...]
 
     @classmethod
-    def of(cls, x: np.ndarray, shape: tuple[int, ...]) -> "Pixels":
-        """As the rows x [n, h w c] of a training part say."""
-        mean, std, _ = moments(x.reshape(-1, shape[-1]))
+    def of(cls, x: Any, shape: tuple[int, ...]) -> "Pixels":
+        """As the rows x [n, h w c] of a training part say, in memory or ``Streamed``."""
+        counts = sum(_counts(rows, shape[-1]) for rows in read_blocks(x))
+        mean, std = np.transpose([_moments(one) for one in np.asarray(counts)])
         return cls("image", tuple(shape), tuple(mean.tolist()), tuple(std.tolist()))
 
     @property
@@ -67,6 +68,20 @@ class Pixels(NamedTuple):
     def read(self, files: Sequence[pathlib.Path]) -> np.ndarray:
         """Image files as rows of bytes [n, d]; raises ValueError, in one line, for the first that cannot be read."""
         return np.stack([pixels(file, self.shape).reshape(-1) for file in files])
+
+
+def _counts(rows: np.ndarray, channels: int) -> np.ndarray:
+    """How often each byte stands in each of the ``channels`` of rows [n, h w c]: [c, 256]."""
+    flat = rows.reshape(-1, channels)
+    return np.stack([np.bincount(flat[:, c], minlength=256) for c in range(channels)])
+
+
+def _moments(counts: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of bytes that stand there so often, 1 where they do not vary."""
+    values = np.arange(256.0)
+    mean = counts @ values / counts.sum()
+    std = float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum()))
+    return float(mean), std if np.count_nonzero(counts) > 1 else 1.0
 
 
 def image_files(folder: pathlib.Path) -> tuple[list[pathlib.Path], list[pathlib.Path]]:

@@ -16,7 +16,7 @@ from dlcore.data.normalization import blocks, moments
 from dlcore.data.options import TableOptions, option
 from dlcore.data.pixels import Pixels
 from dlcore.data.splits import Split
-from dlcore.data.streams import Streamed
+from dlcore.data.streams import Streamed, labels_of
 from dlcore.data.tables import Table, table_in, table_of
 from dlcore.numerics.errors import needed
 
@@ -133,17 +133,19 @@ def prepare(split: Split) -> tuple[Split, Preprocessing]:
     Numbers are normalized by mean and standard deviation, computed in float64 and taken off before float32; missing
     ones become 0, the mean, with an input that says so; words become one input each; bytes of images are normalized
     channel by channel; quantities to learn become
-    $(y - \mu) / \sigma$. All from the training part; the test set stays sealed and is prepared when it opens.
+    $(y - \mu) / \sigma$. All from the training part; the test set stays sealed and is prepared when it opens, and
+    streamed parts as they are read.
     """
-    if isinstance(split.train, Streamed):
-        raise TypeError(needed("prepare", "a table in memory", split.train, "data.normalize, which reads streams"))
-    x, schema = split.train.x, split.schema
-    cells = as_rows(np.asarray(x))
-    columns = schema.columns or tuple(Column(str(j)) for j in range(cells.shape[1]))
+    train, schema = split.train, split.schema
+    cells: Any = train.map(as_rows) if isinstance(train, Streamed) else as_rows(np.asarray(train.x))
+    width = (cells.x if isinstance(cells, Streamed) else cells).shape[1]
+    columns = schema.columns or tuple(Column(str(j)) for j in range(width))
     learned = (Pixels.of(cells, schema.pixels),) if schema.pixels else _learn(cells, columns)
-    by = Preprocessing(learned, _learn_target(split.train.y, schema), schema.decimal, schema.missing)
+    by = Preprocessing(learned, _learn_target(labels_of(train), schema), schema.decimal, schema.missing)
 
     def apply(examples: Any) -> Any:
+        if isinstance(examples, Streamed):
+            return examples.map(lambda x: by(as_rows(x)), lambda y: _standard(y, by.target) if by.target.mean else y)
         here = as_rows(np.asarray(examples.x))
         y = examples.y if not by.target.mean else _standard(examples.y, by.target)
         return examples._replace(x=by(here if schema.pixels else recoded(here, columns, by.columns)), y=y)
@@ -158,7 +160,7 @@ def _standard(y: Any, target: Target) -> np.ndarray:
     return ((np.asarray(y, np.float64) - target.mean) / target.std).astype(np.float32)
 
 
-def _learn(cells: np.ndarray, columns: tuple[Column, ...]) -> tuple[Number | Category, ...]:
+def _learn(cells: Any, columns: tuple[Column, ...]) -> tuple[Number | Category, ...]:
     mean, std, missing = moments(cells)
     if not np.isfinite(mean + std).all():
         name = columns[int(np.flatnonzero(~np.isfinite(mean + std))[0])].name

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dlcore.data.arrays import from_arrays, read_npz
+from dlcore.data.arrays import find_pair, from_arrays, read_npz, read_pair
 from dlcore.data.examples import Dataset
 from dlcore.data.image_files import find_cifar10, find_idx, read_cifar10, read_idx_folder
 from dlcore.data.image_folders import read_image_folder
@@ -44,6 +44,7 @@ _IDX: dict[str, tuple[tuple[str, ...], tuple[str, ...], str, str]] = {
 
 
 _GUESSED = TableOptions()
+_STREAMED = "files of which any example can be read alone, x.npy and y.npy in a folder or images by class"
 
 
 def names() -> tuple[str, ...]:
@@ -65,6 +66,7 @@ def load(
     missing: tuple[str, ...] = (),
     classes: tuple[str, ...] = (),
     header: bool | None = None,
+    stream: bool = False,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> Dataset:
     """A data set by name, from a table, a frame, an .npz file, or a folder of images by class, IDX or CIFAR-10 files.
@@ -73,7 +75,8 @@ def load(
     the options; what they do not say is guessed, and ``notes`` of the answer say how. Arrays are (x, y), or (x, y,
     weights); ``weights`` is the column, or the array of an .npz file, that says how much each example counts. data_dir:
     where the files of mnist, fashion_mnist and cifar10 lie, default the environment variable DLCORE_DATA. Images of a
-    folder are brought to one ``size`` (height, width).
+    folder are brought to one ``size`` (height, width). ``stream``: x, of arrays ``x.npy`` and ``y.npy`` in a folder or
+    of images by class, are read as they are needed, by the extra ``stream``.
 
     Raises ValueError, in one line, for an unknown name, with the names there are, and for a file that cannot be read.
 
@@ -85,8 +88,10 @@ def load(
     separator = "\t" if separator in ("\\t", "tab") else separator  # as a shell passes it
     options = TableOptions(goals, _tuple(drop), _tuple(keep), weights, task,
                            None if size is None else _tuple(size), separator, decimal, _tuple(missing),
-                           _tuple(classes), header)  # fmt: skip
+                           _tuple(classes), header, stream)  # fmt: skip
     check_options(options)
+    if stream:
+        _check_streamed(source)
     if not isinstance(source, (str, os.PathLike)):
         return _from_memory(source, options)
     name = os.fspath(source)
@@ -107,6 +112,20 @@ def load(
     if path.suffix.lower() == ".npz":
         return read_npz(path, options)
     return read_table_file(path, options)
+
+
+def _check_streamed(source: Any) -> None:
+    """Raise ValueError where no example can be read without the others, or where all fit into memory."""
+    if not isinstance(source, (str, os.PathLike)):
+        raise ValueError(needed("stream", _STREAMED, type(source).__name__, "data.stream(x, y)"))
+    if source in names():
+        raise ValueError(needed("stream", _STREAMED, f"{source}, which fits into memory", "without --stream"))
+    path = pathlib.Path(source).expanduser()
+    if path.is_file():
+        pair = path.suffix.lower() == ".npy" and find_pair(path.parent)
+        raise ValueError(
+            needed("stream", _STREAMED, path, str(path.parent) if pair else "np.save, or without --stream")
+        )
 
 
 def _tuple(value: Any) -> tuple[Any, ...]:
@@ -159,12 +178,16 @@ def _from_files(name: str, data_dir: str | os.PathLike[str] | None) -> Dataset:
 
 
 def _from_folder(folder: pathlib.Path, name: str | None = None, options: TableOptions = _GUESSED) -> Dataset:
+    if find_pair(folder):
+        return read_pair(folder, options, options.stream)
+    if options.stream and (find_cifar10(folder) or find_idx(folder)):
+        raise ValueError(needed("stream", _STREAMED, f"published files in {folder}", "without --stream: they fit"))
     if not (find_cifar10(folder) or find_idx(folder)) and any(image_files(folder)[0]):
-        if options != TableOptions(size=options.size):
+        if options != TableOptions(size=options.size, stream=options.stream):
             raise ValueError(
                 f"needed a table for options of tables, got images in {folder}; try {option('size', (64, 64))}"
             )
-        return read_image_folder(folder, options.size)
+        return read_image_folder(folder, options.size, options.stream)
     if find_cifar10(folder):
         return read_cifar10(folder)
     if find_idx(folder):
@@ -172,6 +195,7 @@ def _from_folder(folder: pathlib.Path, name: str | None = None, options: TableOp
         _, classes, source, license = _IDX.get(known, ((), (), str(folder), ""))
         return read_idx_folder(folder, known, classes, source, license)
     raise ValueError(
-        f"needed folders of images, CLASS/*.png, train-images-idx3-ubyte or data_batch_1.bin in {str(folder)!r}; "
+        f"needed folders of images, CLASS/*.png, x.npy and y.npy, train-images-idx3-ubyte or data_batch_1.bin in "
+        f"{str(folder)!r}; "
         "try the folder of the files"
     )

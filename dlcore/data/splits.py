@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, NoReturn
 
 import jax
@@ -28,8 +29,8 @@ class Sealed:
 
     __slots__ = ("_content", "_seal", "n")
 
-    def __init__(self, examples: Examples | Weighted):
-        self.n = len(examples.y)
+    def __init__(self, examples: Examples | Weighted | Streamed):
+        self.n = len(examples) if isinstance(examples, Streamed) else len(examples.y)
         self._seal: list[Opening] = []
         self._content: Callable[[], Any] = lambda: examples
 
@@ -127,7 +128,7 @@ def split(
     Every example is in exactly one part and the sizes are those of ``fractions`` to less than one example.
     ``stratified`` (default: in classification) keeps the share of every class, and puts every class into every part
     where it has enough examples. A published validation or test set stays what it is; the other fractions then divide
-    the rest.
+    the rest. Of streamed examples the parts are streams.
 
     Raises ValueError for fractions that are not positive or do not add up to 1, and for fewer examples than parts.
 
@@ -150,7 +151,9 @@ def split(
     group = dataset.y[:own] if by_class else np.zeros(own, int)
     given = np.split(np.arange(own, len(dataset)), [sizes[0]])
     parts = dict(zip(drawn, _assign(group, shares / shares.sum(), np.random.default_rng(seed)), strict=True))
-    train, validation, test = (taken(dataset.examples, parts.get(i, given[i - 1])) for i in range(3))
+    whole: Any = dataset.x
+    take = whole.taken if isinstance(whole, Streamed) else partial(taken, dataset.examples)
+    train, validation, test = (take(parts.get(i, given[i - 1])) for i in range(3))
     return Split(train, validation, Sealed(test), dataset.schema)
 
 

@@ -16,6 +16,10 @@ from dlcore.numerics.errors import check_count, needed
 _BLOCK = 256  # examples that are read at a time for their labels
 
 
+def _same(a):
+    return a
+
+
 class _UnlikeError(ValueError):
     """What an example should have been and what it is."""
 
@@ -24,7 +28,8 @@ class _UnlikeError(ValueError):
 class Streamed:
     """Examples that are read by their numbers, the training or validation part of a ``Split``; made by ``stream``.
 
-    ``x`` [n, ...] and ``y`` [n, ...] have the shapes and dtypes of all of them and no values.
+    ``x`` [n, ...] and ``y`` [n, ...] have the shapes and dtypes of all of them and no values; ``answers`` are those of
+    y, where they are in memory.
     """
 
     x: jax.ShapeDtypeStruct
@@ -32,6 +37,7 @@ class Streamed:
     read: Callable[[np.ndarray], Examples]
     threads: int
     memory: int
+    answers: np.ndarray | None = None
 
     def __len__(self) -> int:
         return self.x.shape[0]
@@ -52,22 +58,31 @@ class Streamed:
             self._blame(indices, name, error)
 
     def labels(self) -> np.ndarray:
-        """y [n, ...] of all examples, in memory: everything is read once."""
+        """y [n, ...] of all examples, in memory: unless they are there, everything is read once."""
+        if self.answers is not None:
+            return self.answers
         starts = range(0, len(self), _BLOCK)
         cut = [np.arange(i, min(i + _BLOCK, len(self))) for i in starts]
         with read_ahead(lambda i: self.rows(cut[i]).y, 0, len(cut), self.threads) as read:
             return np.concatenate(list(read))
 
-    def map(self, f: Callable[[np.ndarray], np.ndarray]) -> "Streamed":
-        """The same examples with ``f`` applied to x [k, ...] as they are read."""
+    def map(self, f: Callable[[np.ndarray], np.ndarray], g: Callable[[np.ndarray], np.ndarray] = _same) -> "Streamed":
+        """The same examples with ``f`` applied to x [k, ...], and ``g`` to y [k, ...], as they are read."""
 
         def read(indices):
             x, y = self._alike(self.read(indices), len(indices))
-            return Examples(np.asarray(f(x)), y)
+            return Examples(np.asarray(f(x)), np.asarray(g(y)))
 
-        like = np.asarray(f(self.rows(np.zeros(1, int)).x))
-        x = jax.ShapeDtypeStruct((len(self), *like.shape[1:]), like.dtype)
-        return dataclasses.replace(self, x=x, read=read)
+        like = read(np.zeros(1, int))
+        x, y = (jax.ShapeDtypeStruct((len(self), *a.shape[1:]), a.dtype) for a in like)
+        answers = None if self.answers is None else np.asarray(g(self.answers))
+        return dataclasses.replace(self, x=x, y=y, read=read, answers=answers)
+
+    def taken(self, which: np.ndarray) -> "Streamed":
+        """The examples of the numbers ``which`` [k], in their order."""
+        x, y = (jax.ShapeDtypeStruct((len(which), *like.shape[1:]), like.dtype) for like in (self.x, self.y))
+        answers = None if self.answers is None else self.answers[which]
+        return dataclasses.replace(self, x=x, y=y, read=lambda i: self.read(which[i]), answers=answers)
 
     def _alike(self, rows, k):
         found = [(*a.shape, a.dtype) for a in rows]
@@ -114,7 +129,8 @@ def stream(x: Any, y: Any = None, *, threads: int = 4, memory: int = 1 << 26) ->
     if lengths[0] != lengths[1] or not lengths[0]:
         raise ValueError(needed("stream", "as many labels as examples and at least one", f"{lengths[0]}, {lengths[1]}"))
     x, y = (jax.ShapeDtypeStruct(tuple(a.shape), np.dtype(a.dtype)) for a in arrays)
-    return Streamed(x, y, functools.partial(_array_rows, arrays), threads, memory)
+    there = arrays.y if isinstance(arrays.y, np.ndarray) and not isinstance(arrays.y, np.memmap) else None
+    return Streamed(x, y, functools.partial(_array_rows, arrays), threads, memory, there)
 
 
 def grain() -> Any:
@@ -125,6 +141,11 @@ def grain() -> Any:
         hint = "pip install 'dlcore-jax[stream]'"
         raise ModuleNotFoundError(needed("stream", "the package grain", f"{error}", hint)) from error
     return grain
+
+
+def labels_of(part: Any) -> np.ndarray:
+    """y [n, ...] of ``part``, examples in memory or ``Streamed``."""
+    return part.labels() if isinstance(part, Streamed) else np.asarray(part.y)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from dlcore.numerics.formats import Array
 from dlcore.training import Run
 from dlcore.training.forward import per_example, precision_of
 from dlcore.training.measures import metric_values
+from dlcore.training.pieces import apply_stream
 from dlcore.training.run import Trained, outputs_in_chunks, trained
 
 _MOST = 1 << 16  # examples whose outputs of all members are there at a time: what bounds memory
@@ -69,7 +70,12 @@ class TrainedModel:
         return self._ready(given(source, self.inputs).cells)
 
     def outputs(self, x: Any) -> Array:
-        """What the network gives for ``prepared`` inputs x [n, ...], of all members together: [n, ...]."""
+        """What the network gives for ``prepared`` inputs x [n, ...], of all members together: [n, ...].
+
+        Examples of a stream are read as they are needed.
+        """
+        if isinstance(x, Streamed):
+            return jnp.asarray(apply_stream(x, self._outputs, self.trained.setup.watch.chunk, axis=0))
         parts = [self._outputs(jnp.asarray(x[i : i + _MOST])) for i in range(0, max(len(x), 1), _MOST)]
         return parts[0] if len(parts) == 1 else jnp.concatenate(parts)
 

@@ -11,6 +11,7 @@ from dlcore.recipe.setups import judged_by, setup_of, weighted
 from dlcore.recipe.steps import budget, look, neighbors, sanity, test, timing, train, tune
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Source, Task, prepare
+from dlcore.report import live_view
 from dlcore.runs import (
     ChangesRecord,
     RunFolder,
@@ -35,6 +36,7 @@ def run(recipe: Recipe, source: Source | str, out: Path, again: bool = False) ->
     """
     check(recipe)
     source = source if isinstance(source, Source) else Source(source)
+    source.require_memory("recipe")
     return fill(out, lambda folder: _cook(recipe, source, folder), again)
 
 
@@ -51,7 +53,7 @@ def _cook(recipe: Recipe, source: Source, folder: RunFolder) -> None:
     folder.keep(TimingRecord.find(folder.path) or timing.measure(setup, task))
     choice = _tune(recipe, setup, task, folder)
     begin(folder, "training")
-    model, held = _train(choice, task, folder)
+    model, held = _train(recipe, choice, task, folder)
     begin(folder, "neighbors")
     folder.keep(ChangesRecord.find(folder.path) or neighbors.try_changes(choice.setup, task, recipe.seeds))
     begin(folder, "test")
@@ -74,14 +76,17 @@ def _tune(recipe: Recipe, setup: Setup, task: Task, folder: RunFolder) -> tune.C
     return choice
 
 
-def _train(choice: tune.Chosen, task: Task, folder: RunFolder) -> tuple[TrainedModel, HeldOut]:
+def _train(recipe: Recipe, choice: tune.Chosen, task: Task, folder: RunFolder) -> tuple[TrainedModel, HeldOut]:
     """Train the choice, keep the curves, the verdicts, the model, and the study, which can be gone on with.
 
     With the model comes back what it said of the examples that it was validated on.
     """
     began = time.perf_counter()
     chosen, whole = train.go_on(choice.study, choice.configuration, folder.path / "study")
-    model = keep(chosen.run(0), task, folder, began, whole)
+    trained = chosen.run(0)
+    model = keep(trained, task, folder, began, whole)
+    with live_view(recipe.view, folder.path, trained.mean_history):  # of all members: not there before they all are
+        pass
     if whole:
         shutil.rmtree(folder.path / SWEEPS, ignore_errors=True)
     return model, held_out(chosen, 0)

@@ -8,10 +8,14 @@ from typing import Any
 
 from dlcore import report
 from dlcore.console import interrupts
+from dlcore.data import Split
+from dlcore.data.streams import labels_of
 from dlcore.numerics.errors import needed
 from dlcore.recipe.task import Source, Task
 from dlcore.runs import RecipeRecord, RunFolder, one_line
 from dlcore.tuning.kept_data import fingerprint
+
+_PARTS = "train", "validation"
 
 
 class RunFailedError(RuntimeError):
@@ -60,15 +64,23 @@ def ask(command: str, options: Any, source: Source, task: Task, folder: RunFolde
     said = dataclasses.asdict(options)
     if said.get("setup"):
         said["setup"] = Source(said["setup"]).place
-    asked = RecipeRecord(task.dataset.name, said, command, source.place, source.table, fingerprint(task.split))
+    asked = RecipeRecord(task.dataset.name, said, command, source.place, source.table, _fingerprint(task))
     before = RecipeRecord.find(folder.path)
     if before and before.fingerprint != asked.fingerprint:
         raise ValueError(needed(asked.source, "the data that the run began with", "others", "a new run"))
     folder.keep(asked)
 
 
+def _fingerprint(task: Task) -> str:
+    """That of all that is trained with; where it is streamed, of all labels and the examples that are looked at."""
+    if task.sample is None:
+        return fingerprint(task.split)
+    known = {name: getattr(task.sample, name)._replace(y=labels_of(getattr(task.split, name))) for name in _PARTS}
+    return fingerprint(Split(**known))
+
+
 def _draw(folder: RunFolder) -> None:
     begin(folder, "report")
     report.build(folder.path)
-    report.write_events(folder.path)
+    report.write_view(folder.path)
     interrupts.check()

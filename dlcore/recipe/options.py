@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dlcore.numerics.errors import needed
+from dlcore.report import View
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Recipe:
     """The error rate that nobody can better, such as people's; default: estimated from the data."""
     seed: int = 0
     """Of the split and of all trainings."""
+    view: View = "tensorboard"
+    """What shows the training of the choice: TensorBoard's events, history.jsonl with a line an epoch, or none."""
 
 
 _LEAST = {

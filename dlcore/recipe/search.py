@@ -67,6 +67,7 @@ def run(search: Search, source: Source, out: Path, again: bool = False) -> Path:
         if getattr(search, field) < least:
             raise ValueError(needed(field, f"at least {least}", getattr(search, field)))
     check_ground_truth(search.ground_truth)
+    source.require_memory("sweep")
     if not search.grid and not search.sample:
         hint = "--grid optimizer.learning_rate=1e-3,1e-2"
         raise ValueError(needed("sweep", "something to vary, --grid or --sample", "neither", hint))

@@ -39,8 +39,9 @@ from dlcore.training import (
     accuracy,
 )
 from dlcore.training.metrics import name_of
+from dlcore.tree.fields import is_code, short
 from dlcore.tree.names import nearest, replace
-from dlcore.tree.saved import PACKAGES, from_config
+from dlcore.tree.saved import PACKAGES, from_config, public_name
 from dlcore.tuning import assign, grid, sample
 from dlcore.tuning.spaces import Space
 
@@ -176,6 +177,16 @@ def value_of(text: str) -> Any:
     except (ValueError, SyntaxError):
         named = text.startswith("[") and text.endswith("]")
         return tuple(map(value_of, _listed(text[1:-1]))) if named else text
+
+
+def text_of(value: Any) -> str:
+    """What ``value_of`` reads as ``value``, where it can: a number, a word, None or a public name."""
+    if isinstance(value, str) or not is_code(value):
+        return value if isinstance(value, str) else short(value)
+    try:
+        return public_name(value)
+    except TypeError:  # of a function of somebody's
+        return short(value)
 
 
 def _public(room: str, name: str) -> Any:

@@ -9,20 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from dlcore import data
 from dlcore.console.progress import bar
 from dlcore.numerics.errors import needed
 from dlcore.recipe.filling import ask, begin, fill
 from dlcore.recipe.options import check_ground_truth
-from dlcore.recipe.setups import judged_by, setup_from, weighted, with_values
+from dlcore.recipe.setups import judged_by, outputs_of, setup_from, weighted, with_values
 from dlcore.recipe.steps import budget, look, test
 from dlcore.recipe.steps.keep import keep
 from dlcore.recipe.task import Source, Task, output_shape, prepare
-from dlcore.report import LiveEvents
+from dlcore.report import View, live_view
 from dlcore.runs import RunFolder, SetupRecord, one_line
-from dlcore.training import Progress, Run, Setup, arrays, check_setup, checkpoints, fit
+from dlcore.training import Progress, Run, Setup, check_setup, checkpoints, fit
+from dlcore.training.door import parts
 from dlcore.tree.saved import to_config
 
 SHARE, GUESS = 0.05, 0.25  # of the time of a training that its checkpoints may take; seconds, before one was written
@@ -48,6 +47,8 @@ class Training:
     """Open the test set at the end: once, when nothing is to be chosen any more."""
     devices: Literal["all"] | None = None
     """Devices that share every mini-batch: all; default: one."""
+    view: View = "tensorboard"
+    """What shows the training while it goes on: TensorBoard's events, history.jsonl with a line an epoch, or none."""
 
 
 def run(training: Training, source: Source, out: Path, again: bool = False) -> Path:
@@ -68,14 +69,14 @@ def _run(training: Training, source: Source, folder: RunFolder) -> None:
     folder.keep(SetupRecord(0, 0, named(setup), repr(setup)))
     begin(folder, "training")
     began = time.perf_counter()
-    trained = _fit(setup, task, folder.path / "checkpoints", training.devices)
+    trained = _fit(setup, task, folder.path / "checkpoints", training)
     model = keep(trained, task, folder, began, trained.ending != "interrupted")
     if trained.ending != "interrupted":
         shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
     if training.test:
         begin(folder, "test")
         folder.keep(test.evaluate(model, task))
-    held = budget.held_out_by(trained, task.split)
+    held = budget.held_out_by(trained, task.seen)
     budget.draw_up(folder, task, setup, held, training.ground_truth)
 
 
@@ -104,22 +105,37 @@ def refusing() -> Iterator[None]:
 def _fitting(setup: Setup, task: Task) -> tuple[Task, Setup]:
     """Raises ValueError or TypeError unless the setup takes rows or, where there are any, images."""
     try:
-        check_setup(setup, arrays(task.split))
-    except ValueError:
-        if not task.dataset.image_shape:
+        check_setup(setup, parts(task.split))
+    except (ValueError, TypeError) as error:
+        shape = task.dataset.image_shape
+        if not shape or isinstance(error, TypeError):
+            _check_axis(setup, task)
             raise
-        task = dataclasses.replace(task, split=_folded(task.split, task.dataset.image_shape))
-        check_setup(setup, arrays(task.split))
+        task = task.map(lambda x: data.images(x, shape))
+        check_setup(setup, parts(task.split))
     _check_width(setup, task)
     return task, setup
 
 
 def _check_width(setup: Setup, task: Task) -> None:
     """Raise ValueError for outputs that stand for no class: a prediction could be one that there is not."""
+    _check_axis(setup, task)
     width = output_shape(setup, task.split.train.x)[-1]
     if task.classes and width > 1 and width != task.classes:
         hint = f"a last layer of {task.classes} units"
         raise ValueError(needed("model", f"{task.classes} outputs, one for each class", width, hint))
+
+
+def _check_axis(setup: Setup, task: Task) -> None:
+    """Raise ValueError for outputs [n], without an axis of classes or quantities."""
+    try:
+        flat = len(output_shape(setup, task.split.train.x)) == 1
+    except Exception:  # of a setup that is wrong in another way, which the checks tell
+        return
+    if flat:
+        k, what = outputs_of(task.dataset), "class" if task.classes else "quantity"
+        hint = f"a model that ends in Dense({k}), without taking its last axis away"
+        raise ValueError(needed("model", f"outputs of shape [n, {k}], one for each {what}", "[n]", hint))
 
 
 def named(setup: Setup) -> dict[str, Any]:
@@ -130,15 +146,7 @@ def named(setup: Setup) -> dict[str, Any]:
         raise ValueError(needed("--setup", "functions with names", f"{error}", "def instead of lambda")) from error
 
 
-def _folded(split: data.Split, shape: tuple[int, ...]) -> data.Split:
-    def images(part: Any) -> Any:
-        return part._replace(x=data.images(np.asarray(part.x), shape))
-
-    parts = {"train": images(split.train), "validation": images(split.validation), "test": split.test.map(images)}
-    return dataclasses.replace(split, **parts)
-
-
-def _fit(setup: Setup, task: Task, folder: Path, devices: str | None) -> Run:
+def _fit(setup: Setup, task: Task, folder: Path, training: Training) -> Run:
     """The training, from its last checkpoint on where there is one; Ctrl-C ends it after the epochs in hand.
 
     A checkpoint is written at the end of a chunk, but not more often than costs one part in twenty of the time.
@@ -154,13 +162,13 @@ def _fit(setup: Setup, task: Task, folder: Path, devices: str | None) -> Run:
             _save(Run(setup, state.best.params, state.best.model_state, now.whole, state), folder)
             cost = time.monotonic() - begun
             spent += cost
-        events.add(now.history, now.epoch)
+        if view:
+            view.add(now.history, now.epoch)
         progress.update(now.epoch, now.note)
 
-    with bar("Train", setup.epochs, "epoch") as progress, LiveEvents(folder.parent) as events:
-        if there and there[1] is not None:
-            events.add(there[1], int(there[0].epoch))
-        run = fit(setup, task.split, task.key, watch=watch, progress=False, resume=there, devices=devices)
+    shown = live_view(training.view, folder.parent, there and there[1])
+    with bar("Train", setup.epochs, "epoch") as progress, shown as view:
+        run = fit(setup, task.split, task.key, watch=watch, progress=False, resume=there, devices=training.devices)
     if run.ending == "interrupted":
         _save(run, folder)
     return run
@@ -168,7 +176,8 @@ def _fit(setup: Setup, task: Task, folder: Path, devices: str | None) -> Run:
 
 def _save(run: Run, folder: Path) -> None:
     """A checkpoint of ``run``, and none but it and the one before. A disk that fails does not end the training."""
-    path = folder / f"{int(run.state.epoch):08d}"
+    midway = run.state.midway
+    path = folder / (f"{int(run.state.epoch):08d}" + (f"_{int(midway.step):08d}" if midway is not None else ""))
     if path.exists():
         return
     try:

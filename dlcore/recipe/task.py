@@ -11,8 +11,10 @@ import numpy as np
 
 from dlcore import data, diagnosis
 from dlcore.console.numbers import short
+from dlcore.data.checks import LOOKED_AT
 from dlcore.data.examples import as_rows
 from dlcore.data.leaks import single_feature_scores
+from dlcore.data.streams import labels_of
 from dlcore.numerics.errors import needed
 from dlcore.training import Setup, predict
 from dlcore.training.learner import beginner
@@ -33,6 +35,11 @@ class Source:
     def load(self) -> data.Dataset:
         """The data set."""
         return self.by(self.name, **self.table)
+
+    def require_memory(self, command: str) -> None:
+        """Raise ValueError where the data are to be streamed, for a ``command`` that needs all of them at once."""
+        if self.table.get("stream"):
+            raise ValueError(needed("--stream", "dlcore fit, which reads examples as it needs them", command))
 
     @property
     def place(self) -> str:
@@ -56,7 +63,8 @@ class Task:
     """The data of a run of the recipe, ``training`` its training part as it was read.
 
     ``target`` is the unit of the targets in regression, None for classes; ``folds`` are those of cross-validation over
-    training and validation part, None for the one split.
+    training and validation part, None for the one split. Where the parts are streamed, ``training`` and ``sample`` are
+    the first of their examples, which come in no order.
     """
 
     dataset: data.Dataset
@@ -67,6 +75,22 @@ class Task:
     findings: tuple[data.Finding, ...]
     key: Any
     folds: int | None = None
+    sample: data.Split | None = None
+
+    @property
+    def seen(self) -> data.Split:
+        """Examples in memory, to look at: all of them, or a sample of those that are streamed."""
+        return self.split if self.sample is None else self.sample
+
+    def map(self, f: Callable[[Any], Any]) -> "Task":
+        """The same with ``f`` applied to the inputs x [n, ...] of all parts."""
+        sample = None if self.sample is None else _mapped(self.sample, f)
+        return dataclasses.replace(self, split=_mapped(self.split, f), sample=sample)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """How many examples there are for training, validation and test."""
+        return len(labels_of(self.split.train)), len(labels_of(self.split.validation)), self.split.test.n
 
     @property
     def classes(self) -> int:
@@ -76,23 +100,25 @@ class Task:
     @property
     def counts(self) -> np.ndarray | None:
         """How many training examples [classes] each class has."""
-        return np.bincount(np.asarray(self.split.train.y), minlength=self.classes) if self.classes else None
+        return np.bincount(labels_of(self.split.train), minlength=self.classes) if self.classes else None
 
     @property
     def validated(self) -> int:
         """How many examples are validated on, in all folds."""
-        return len(self.split.validation.x) + len(self.split.train.x) * bool(self.folds)
+        train, validation, _ = self.sizes
+        return validation + train * bool(self.folds)
 
     @property
     def class_weights(self) -> np.ndarray | None:
         """The sum of the weights of each class's training examples [classes], their number where none has a weight."""
-        y, weights = np.asarray(self.split.train.y), data.weights_of(self.split.train)
+        y, weights = labels_of(self.split.train), data.weights_of(self.split.train)
         return np.bincount(y, weights, minlength=self.classes) if self.classes else None
 
     def expected(self, setup: Setup) -> diagnosis.ExpectedLoss:
         """What the setup's loss is on the training set before anything is learned."""
         train = self.split.train
-        return diagnosis.expected_loss(setup.loss, train.y, output_shape(setup, train.x)[1:], data.weights_of(train))
+        shape = output_shape(setup, train.x)[1:]
+        return diagnosis.expected_loss(setup.loss, labels_of(train), shape, data.weights_of(train))
 
     @functools.cached_property
     def telling(self) -> np.ndarray:
@@ -114,7 +140,7 @@ class Task:
         """
         if self.dataset.image_shape or not self.classes:
             return ()
-        x, y = (np.asarray(a) for a in self.split.train[:2])
+        x, y = (np.asarray(a) for a in self.seen.train[:2])
         return tuple(
             self.as_read(x[y == c].mean(axis=0, dtype=np.float64)[None])[1][0] if (y == c).any() else {}
             for c in range(self.classes)
@@ -140,22 +166,38 @@ def prepare(dataset: data.Dataset, batch_size: int | None, seed: int, folds: int
     if wrong := [finding.message for finding in findings if finding.severity == "error"]:
         raise ValueError(f"{dataset.name}: {'; '.join(wrong)}: nothing to learn; try another --seed, or more data")
     split, inputs = data.prepare(parts)
-    n = len(split.train.x)
+    n = len(labels_of(split.train))
     if n < (batch_size or 1):
         few = f"{dataset.name}: fewer training examples ({n}) than a batch ({batch_size})"
         raise ValueError(f"{few}; try --set batch_size={max(1, n // 4)}, or --batch-size of recipe")
-    if overlap := split.test.overlap(split.train.x):
+    streamed = isinstance(dataset.x, data.Streamed)
+    if not streamed and (overlap := split.test.overlap(split.train.x)):
         text = f"{overlap} test examples also stand in the training set"
         findings = [*findings, data.Finding("test in training", "warning", text)]
     target = None if dataset.classes else inputs.target
-    training = dataclasses.replace(dataset, **parts.train._asdict(), published_test=0)
+    first = _first(parts.train) if streamed else parts.train
+    training = dataclasses.replace(dataset, **first._asdict(), published_test=0, published_validation=0)
+    sample = dataclasses.replace(split, train=_first(split.train), validation=_first(split.validation))
     key, count = jax.random.key(seed), folds_for(folds, split)
-    return Task(dataset, training, split, inputs, target, tuple(findings), key, count)
+    return Task(dataset, training, split, inputs, target, tuple(findings), key, count, sample if streamed else None)
+
+
+def _first(part: Any) -> Any:
+    """The first examples of a stream, in memory; others as they are."""
+    return part.rows(np.arange(min(len(part), LOOKED_AT))) if isinstance(part, data.Streamed) else part
+
+
+def _mapped(split: data.Split, f: Callable[[Any], Any]) -> data.Split:
+    def of(part: Any) -> Any:
+        return part.map(f) if isinstance(part, data.Streamed) else part._replace(x=f(np.asarray(part.x)))
+
+    parts = {"train": of(split.train), "validation": of(split.validation), "test": split.test.map(of)}
+    return dataclasses.replace(split, **parts)
 
 
 def folds_for(asked: int, split: data.Split) -> int | None:
     """How many folds, None for the one split; 0 asks for them where a single validation part is small."""
-    n = len(split.train.y) + len(split.validation.y)
+    n = len(labels_of(split.train)) + len(labels_of(split.validation))
     if asked > n:
         raise ValueError(needed("folds", f"at most {n}, the examples to train and validate with", asked, "5"))
     wanted = asked or (min(FOLDS, n) if n < FEW else 1)

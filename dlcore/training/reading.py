@@ -6,7 +6,7 @@ import functools
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -18,22 +18,9 @@ from dlcore.training.checks import check_values, outputs_shape
 from dlcore.training.door import shapes
 from dlcore.training.epochs import order_key
 from dlcore.training.evaluation import chunks_of
+from dlcore.training.pieces import Piece, cut, piece_of, places, rows_of
 from dlcore.training.setup import Setup
 from dlcore.training.watch import is_due, parts_of, sample
-
-LONGEST = 64  # mini-batches that are read, and trained on, at once
-
-
-class Piece(NamedTuple):
-    """What is read at once: ``count`` mini-batches x [k, B, ...], y [k, B, ...]; those behind it mean nothing.
-
-    Where ``counts`` [k, B] is false an example only fills a place.
-    """
-
-    x: Any
-    y: Any
-    counts: Any
-    count: Any
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,7 +44,7 @@ class Reading:
     @functools.cached_property
     def stretches(self) -> list[range]:
         """The mini-batches of an epoch but the last, as they are read."""
-        return self._cut(self.data.train, self.steps - 1, self._size)
+        return cut(self.data.train, self.steps - 1, self._size)
 
     @functools.cached_property
     def seen(self) -> dict[str, Any]:
@@ -70,7 +57,7 @@ class Reading:
     def looks(self) -> dict[str, list[range]]:
         """The chunks of evaluation, by the name of their part, as they are read."""
         streamed = {name: part for name, part in self.seen.items() if isinstance(part, Streamed)}
-        return {name: self._cut(part, *chunks_of(self.setup, len(part))) for name, part in streamed.items()}
+        return {name: cut(part, *chunks_of(self.setup, len(part))) for name, part in streamed.items()}
 
     def pieces(self) -> contextlib.AbstractContextManager[Iterator[Piece]]:
         """All that is read from the step ``step`` of epoch ``first`` on, ahead of whoever asks for it."""
@@ -93,14 +80,6 @@ class Reading:
     def _size(self) -> int:
         return self.setup.batch_size or len(self.data.train)
 
-    def _cut(self, part, count, size):
-        """``count`` batches of ``size`` in pieces of nearly one length: of all that are in hand in the memory given."""
-        width = sum(like.dtype.itemsize * int(np.prod(like.shape[1:])) for like in (part.x, part.y))
-        most = part.memory // (part.threads + 2) // max(1, width * size)  # read ahead, on the way, trained on
-        length = max(1, min(LONGEST, most))
-        length = -(-count // max(1, -(-count // length)))
-        return [range(i, min(i + length, count)) for i in range(0, count, max(1, length))]
-
     def _batches(self, batches, epoch):
         begin = max(batches.start, self.step if epoch == self.first else 0)
         indices, _ = self._order(epoch)
@@ -114,23 +93,16 @@ class Reading:
     def _chunks(self, name, chunks, epoch):
         if not is_due(self.setup, epoch):
             return ()
-        n = len(getattr(self.data, name))
-        count, size = chunks_of(self.setup, n)
-        first = np.array(chunks)[:, None] * size
-        indices = np.minimum(first, n - size) + np.arange(size)
-        counts = None if count == 1 else indices >= first
+        indices, counts = places(self.setup, len(getattr(self.data, name)), chunks)
         return self._piece(name, indices, counts, len(self.looks[name][0]))
 
     def _piece(self, name, indices, counts, length):
         """The examples of ``indices`` [k, B], filled up to ``length`` batches."""
-        rows = self._rows(name, indices.reshape(-1))
-        x, y = (_filled(a.reshape(*indices.shape, *a.shape[1:]), length) for a in rows)
-        return Piece(x, y, None if counts is None else _filled(counts, length), np.int32(len(indices)))
+        return piece_of(self._rows(name, indices.reshape(-1)), indices.shape, counts, length)
 
     def _rows(self, name, numbers):
         part, called = getattr(self.data, name), "training" if name == "train" else name
-        rows = part.rows(numbers, f"{called} example")
-        rows = Examples(*(a.astype(like.dtype, copy=False) for a, like in zip(rows, part.shapes, strict=True)))
+        rows = rows_of(part, numbers, f"{called} example")
         self._check(called, rows, numbers)
         return rows
 
@@ -170,9 +142,3 @@ def _checked(setup, outputs, known, name, rows, numbers):
         y = y[:0]
     check_values(name, setup, outputs, Examples(x, y), numbers)
     known[name] = (low, high) if before is None else (min(low, before[0]), max(high, before[1]))
-
-
-def _filled(a, length):
-    if len(a) == length:
-        return a
-    return np.concatenate([a, np.zeros((length - len(a), *a.shape[1:]), a.dtype)])

@@ -21,10 +21,11 @@ from dlcore.training import learner as learning
 from dlcore.training.devices import agreed, dealt, everywhere, here, on
 from dlcore.training.door import shapes
 from dlcore.training.epochs import Midway, TrainState, ended, no_epochs, start
-from dlcore.training.evaluation import chunks_of, counted_in, evaluate
+from dlcore.training.evaluation import chunks_of, evaluate
 from dlcore.training.learner import Learner, Steps, averaged
 from dlcore.training.measures import measured
-from dlcore.training.reading import Piece, Reading
+from dlcore.training.pieces import Piece, counted_of
+from dlcore.training.reading import Reading
 from dlcore.training.setup import Setup
 from dlcore.training.watch import History, is_due, look, where
 
@@ -76,19 +77,13 @@ def judged(setup: Setup, learner: Learner, examples: Examples) -> tuple[Array, d
     return whole(evaluate(setup, averaged(setup, learner), learner.model_state, examples))
 
 
-def counted_of(setup: Setup, learner: Learner, piece: Piece) -> PyTree:
+def counted_by(setup: Setup, learner: Learner, piece: Piece) -> PyTree:
     """What is counted of each of the chunks of ``piece``, with a first axis of them."""
-    params = averaged(setup, learner)
-
-    def one(chunk):
-        x, y, counts = chunk
-        return counted_in(setup, params, learner.model_state, Examples(x, y), counts)
-
-    return whole(jax.lax.map(one, piece[:3]))
+    return counted_of(setup, averaged(setup, learner), learner.model_state, piece)
 
 
 _start, _begun = jax.jit(start), jax.jit(begun, static_argnames="steps")
-_stretch, _finished, _judged, _counted_of = (jax.jit(f) for f in (stretch, finished, judged, counted_of))
+_stretch, _finished, _judged, _counted_by = (jax.jit(f) for f in (stretch, finished, judged, counted_by))
 _ended, _measured = jax.jit(ended), jax.jit(measured, static_argnums=3)
 
 
@@ -185,7 +180,7 @@ class _Training:
             piece = self._next()
             if not piece:  # this epoch is not looked at
                 continue
-            counted.append(self._run(_counted_of, learner, piece))
+            counted.append(self._run(_counted_by, learner, piece))
             jax.block_until_ready(counted[-2:-1])
         if not counted:
             return None

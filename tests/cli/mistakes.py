@@ -110,6 +110,7 @@ SETTINGS = [
     (fit("--by", "loss"), "no metric 'loss'"),
     (fit("--class-weights", "all"), "invalid choice 'all'"),
     (fit("--devices", "gpu"), "invalid choice 'gpu'"),
+    (fit("--view", "json"), "Expected one of ('tensorboard', 'jsonl', 'none')"),
     (fit("--seed", "x"), "Error parsing --seed"),
     (fit("--seed", "-1"), "seed: needed a whole number from 0 to 4294967295, got -1"),
     (fit("--seed", "99999999999999999999"), "seed: needed a whole number from 0"),
@@ -124,6 +125,12 @@ SETTINGS = [
     (fit("--setup", "functions:raises"), "functions:raises, which raised KeyError"),
     (fit("--setup", "functions:none"), "got functions:none, NoneType"),
     (fit("--setup", "os:system"), "which raised TypeError"),
+    (("fit", "iris", "--setup", "functions:flat"), "needed outputs of shape [n, 3], one for each class, got [n]"),
+    (fit("--setup", "functions:logit"), "needed outputs of shape [n, 2], one for each class, got [n]"),
+    (
+        ("fit", "diabetes", "--setup", "functions:value"),
+        "needed outputs of shape [n, 1], one for each quantity, got [n]",
+    ),
     (("fit", "iris", "--setup", "run"), "try a last layer of 3 outputs"),
     (fit("--out", "empty"), "exists already"),
     (fit("--out", "homes.csv"), "exists already"),
@@ -131,6 +138,27 @@ SETTINGS = [
     (fit("--out", "/proc/nowhere/run"), "cannot be created"),
     (("fit", "iris", "wine"), "Unrecognized options: wine"),
     (("fit",), "Missing from dlcore fit"),
+]
+STREAMS = [
+    (fit("--stream"), "stream: needed files of which any example can be read alone, x.npy and y.npy in a folder"),
+    (("fit", "iris", "--stream"), "got iris, which fits into memory; try without --stream"),
+    (("fit", "wide.npz", "--stream"), "try np.save, or without --stream"),
+    (("fit", "pair/x.npy", "--stream"), "got pair/x.npy; try pair"),
+    (("fit", "empty", "--stream"), "needed folders of images, CLASS/*.png, x.npy and y.npy"),
+    (("fit", "none", "--stream"), "no data set or file 'none'"),
+    (("fit", "pair", "--stream", "--target", "y"), "needed a table for columns by name"),
+    (("fit", "pair", "--stream", "--weights", "y"), "weights: needed a table for a column by name"),
+    (("fit", "pair", "--stream", "--set", "batch_size=None"), "batch_size: needed mini-batches of Streamed"),
+    (("fit", "pair", "--stream", "--set", "batch_size=50"), "fewer training examples (36) than a batch (50)"),
+    (("fit", "pair", "--stream", "--set", "optimizer=solvers.LBFGS", "batch_size=None"), "a rule that learns from"),
+    (("fit", "pair", "--stream", "yes"), "Unrecognized options: yes"),
+    (("fit", "unequal", "--stream"), "needed as many x as y in unequal, got 60 and 59"),
+    (("fit", "torn", "--stream"), "cannot read torn/x.npy"),
+    (("fit", "torn"), "cannot read torn/x.npy"),
+    (("fit", "object_pair", "--stream"), "cannot read object_pair/y.npy"),
+    (("fit", "infinite", "--stream"), "inf in x"),
+    (("sweep", "pair", "--stream", "--grid", "epochs=1,2"), "--stream: needed dlcore fit"),
+    (("recipe", "pair", "--stream"), "--stream: needed dlcore fit"),
 ]
 SWEEPS = [
     (sweep("--grid"), "something to vary"),
@@ -182,8 +210,11 @@ USE = [
     (("new", "none.csv", "s.json"), "no data set or file"),
     (("new", "homes.csv", "list.json"), "needed a new file"),
     (("new", "homes.csv", "none/s.json"), "a file that can be written"),
+    (("paths", "none.csv"), "no data set or file"),
+    (("paths", "iris", "--setup", "list.json"), "list.json: needed a setup"),
+    (("paths",), "Missing from dlcore paths"),
     (("Fit", "iris"), "nearest first, there are: fit"),
     (("",), "no command ''"),
 ]
 
-MISTAKES = [*DATA, *COLUMNS, *SETTINGS, *SWEEPS, *USE]
+MISTAKES = [*DATA, *COLUMNS, *SETTINGS, *STREAMS, *SWEEPS, *USE]

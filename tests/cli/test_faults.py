@@ -30,7 +30,7 @@ def raises(error):
 class TestNothingIsLost:
     @pytest.mark.parametrize(
         ("room", "name", "step"),
-        [(testing, "evaluate", "test"), (report, "write_events", "report")],
+        [(testing, "evaluate", "test"), (report, "write_view", "report")],
         ids=["test", "report"],
     )
     def test_a_late_failure_keeps_the_folder(self, tmp_path, monkeypatch, capsys, room, name, step):

@@ -1,14 +1,12 @@
 """What a run says of its mistakes: of which class, in which columns, and in units of the data."""
 
 import numpy as np
-import pytest
 
 from dlcore import data, load_model, report
 from dlcore.recipe import single
 from dlcore.recipe.task import Source, prepare
 from dlcore.report.sections import sections
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
 NAMES = ("noise", "hint (cm)", "color", "answer (kg)")
 
 

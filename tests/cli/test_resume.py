@@ -5,6 +5,7 @@ import shutil
 import signal
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from dlcore import cli, load_model, report
@@ -12,7 +13,7 @@ from dlcore.data.files import alone
 from dlcore.recipe import filling, search, single
 from dlcore.recipe.steps import train, tune
 
-FIT = ["fit", "iris", "--no-cache", "--set", "epochs=30", "model.layers[0].units=8"]
+FIT = ["fit", "iris", "--no-cache", "--view", "jsonl", "--set", "epochs=30", "model.layers[0].units=8"]
 SWEEP = ["sweep", "iris", "--no-cache", "--folds", "1", "--set", "epochs=3", "model.layers[0].units=8", "--grid",
          "optimizer.learning_rate=1e-3,1e-2", "model.layers[1].function=activations.relu,activations.tanh"]  # fmt: skip
 RECIPE = ["recipe", "iris", "--no-cache", "--hidden", "8", "--epochs", "6", "--seeds", "2", "--folds", "2",
@@ -33,6 +34,13 @@ def same(folder, other):
     assert (one.status.status, one.training.ending) == ("finished", two.training.ending)
     x = np.random.default_rng(0).uniform(1, 6, (20, 4))
     np.testing.assert_array_equal(*(load_model(path).predict(x).probabilities for path in (folder, other)))
+
+
+def same_lines(folder, other):
+    """What was seen while they were trained: every epoch once, whatever came between."""
+    one, two = (pd.read_json(path / "history.jsonl", lines=True) for path in (folder, other))
+    assert one.epoch.tolist() == list(range(1, 31))
+    pd.testing.assert_frame_equal(one.drop(columns="seconds"), two.drop(columns="seconds"), check_exact=True)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +70,9 @@ def test_a_fit_after_ctrl_c(whole, tmp_path, monkeypatch):
     assert 3 < report.read(tmp_path / "run").training.epochs < 30
     again(tmp_path / "run")
     same(tmp_path / "run", whole / "fit")
+    same_lines(tmp_path / "run", whole / "fit")
     assert not (tmp_path / "run" / "checkpoints").exists()
+    assert not (tmp_path / "run" / "events").exists()
 
 
 def test_a_fit_that_devices_share_has_the_numbers_of_one(whole, tmp_path):
@@ -103,9 +113,12 @@ def test_a_fit_goes_on_from_its_last_checkpoint(whole, broken, monkeypatch):
         return fit(*words, resume=resume, **options)
 
     monkeypatch.setattr(single, "fit", told)
+    lines = broken / "history.jsonl"
+    lines.write_text(lines.read_text() + '{"epoch": 10, "runn')
     again(broken)
     assert begun[0] >= 9
     same(broken, whole / "fit")
+    same_lines(broken, whole / "fit")
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(whole, broken):

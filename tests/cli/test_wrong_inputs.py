@@ -23,6 +23,24 @@ HOMES["sold"] = np.where(HOMES["size"] + RNG.normal(size=N) > 0, "yes", "no")
 NEW = HOMES.drop(columns="sold")
 X, Y = RNG.normal(size=(N, 3)), np.arange(N) % 2
 
+FUNCTIONS = """
+from dlcore import Setup, losses, sequential
+from dlcore.layers import Dense
+
+def raises(d):
+    raise KeyError("no")
+
+def none(d):
+    return None
+
+def first(a):
+    return a[..., 0]
+
+flat, logit, value = (
+    Setup(sequential(Dense(1), first), loss, batch_size=16, epochs=2)
+    for loss in (losses.softmax_cross_entropy, losses.sigmoid_binary_cross_entropy, losses.squared_error)
+)
+"""
 TEXTS = {
     "empty.csv": "",
     "blank.csv": "\n\n\n",
@@ -36,7 +54,7 @@ TEXTS = {
     "rule.json": '{"$type": "optimizers.Adam"}',
     "foreign.json": '{"$type": "os.system"}',
     "raises.py": "raise ValueError('boom\\nsecond line')\n",
-    "functions.py": "def raises(d):\n    raise KeyError('no')\n\n\ndef none(d):\n    return None\n",
+    "functions.py": FUNCTIONS,
     "folder/inside.txt": "x",
     "classes/a/x.txt": "x",
 }
@@ -71,6 +89,13 @@ ARRAYS = {
     "complex.npz": {"x": X + 1j, "y": Y},
     "wide.npz": {"x": np.ones((4, 9))},
 }
+PAIRS = {
+    "pair": (X, Y),
+    "unequal": (X, Y[1:]),
+    "object_pair": (X, Y.astype(object)),
+    "infinite": (np.where(np.arange(N)[:, None] == 7, np.inf, X), Y),
+    "torn": (X, Y),
+}
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +109,11 @@ def kitchen(tmp_path_factory):
         frame.to_csv(root / name, index=False)
     for name, arrays in ARRAYS.items():
         np.savez(root / name, **arrays)
+    for name, (x, y) in PAIRS.items():
+        (root / name).mkdir()
+        np.save(root / name / "x.npy", x)
+        np.save(root / name / "y.npy", y)
+    (root / "torn" / "x.npy").write_bytes((root / "torn" / "x.npy").read_bytes()[:300])
     with zipfile.ZipFile(root / "two.zip", "w") as archive:
         for name in ("a.csv", "b.csv"):
             archive.writestr(name, "a,b\n1,2\n")

@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from dlcore.data import Examples, Split, prepare, stream
+from dlcore.data import Examples, Split, stream
 from dlcore.layers import mlp
 from dlcore.losses import sigmoid_binary_cross_entropy
 from dlcore.solvers import LBFGS
@@ -187,7 +187,6 @@ def test_files_that_shrink_or_break_are_named():
             "training data: needed .* got Streamed.*try fit",
         ),
         (lambda d: train(SETUP, d, KEY), "training data: needed examples in memory"),
-        (lambda d: prepare(d), "prepare: needed a table in memory, got Streamed"),
         (
             lambda d: fit(dataclasses.replace(SETUP, batch_size=None), d, KEY),
             "batch_size: needed mini-batches of Str",

@@ -63,7 +63,7 @@ def _errors(
 ) -> _Errors:
     """Rates of wrong answers at the best epoch, or losses; ``known``: that of a constant prediction, if it is."""
     h, best = training.history, training.best_epoch - 1
-    n, m = len(task.split.train.y), task.validated
+    n, m = task.sizes[0], task.validated
     if "accuracy" in h.train_metrics and task.class_weights is not None:
         right, seen = (float(part["accuracy"][best]) for part in (h.train_metrics, h.validation_metrics))
         opened = None if test is None else error_rate(test.metrics["accuracy"], test.n)
@@ -93,7 +93,7 @@ def _ground_truth(given: float | None, noise: LabelNoise | None, errors: _Errors
 
 def _noise(given: float | None, task: Task, setup: Setup, errors: _Errors) -> tuple[Estimate | None, str]:
     """The ground truth of quantities: no known one where neighbors are so far apart that it may be all of the error."""
-    train, validation = task.split.train, task.split.validation
+    train, validation = task.seen.train, task.seen.validation
     x, y = (np.concatenate([np.asarray(part[i]) for part in (train, validation)]) for i in (0, 1))
     if given is not None:
         return Estimate(given, 0.0), _GIVEN

@@ -14,8 +14,8 @@ from dlcore.training import Run
 
 def judge(trained: Run, task: Task) -> tuple[VerdictRecord, LayersRecord]:
     """All verdicts, which know what was done, and how the layers of the first sound member stand."""
-    measured = jax.device_get(diagnosis.probe(trained, task.split))
-    first, *others = diagnosis.examine(trained, task.split, measured=measured, **_known(trained, task))
+    measured = jax.device_get(diagnosis.probe(trained, task.seen))
+    first, *others = diagnosis.examine(trained, task.seen, measured=measured, **_known(trained, task))
     one = diagnosis.sound_members(trained, measured)[0]
     layers = LayersRecord(one.names, one.kinds, one.weighted, one.moved, one.layers, one.histograms)
     return VerdictRecord(first, tuple(others)), layers

@@ -17,7 +17,7 @@ def keep(task: Task, folder: RunFolder) -> None:
 
 def describe(task: Task) -> DataRecord:
     """What the data set is, the sizes of its parts and what the checks found."""
-    dataset, split = task.dataset, task.split
+    dataset, (train, validation, test) = task.dataset, task.sizes
     return DataRecord(
         name=dataset.name,
         task=dataset.task,
@@ -27,9 +27,9 @@ def describe(task: Task) -> DataRecord:
         width=len(task.inputs.features),
         image_shape=dataset.image_shape,
         examples=len(dataset),
-        train=len(split.train.x),
-        validation=len(split.validation.x),
-        test=split.test.n,
+        train=train,
+        validation=validation,
+        test=test,
         source=dataset.source,
         license=dataset.license,
         findings=task.findings,
