@@ -34,7 +34,7 @@ def curves(running, train=None, validation=None, *accuracies, **more):
         (curves(0.3 * FLAT), None, "nothing moves", "0.3 after each"),
         (curves(FLAT), 1.0, "constant prediction", "rests at 100"),
         (curves(FLAT[:3]), 1.0, "too short", "3 epochs"),
-        (curves(FLAT + 0.1 * FALL), 1.0, "constant prediction", "rests"),
+        (curves(FLAT + 0.1 * FALL), 1.0, "underfitting", "stays at 100%"),
         (curves(FALL, None, NAN), 1.0, "no validation loss", "in 30 of 30 epochs"),
         (curves(FALL, None, np.where(E > 1, np.nan, FALL)), 1.0, "no validation loss", "in 29 of 30"),
         (curves(FALL, None, np.where(E == 5, np.inf, FALL)), 1.0, "no validation loss", "in 1 of 30"),
