@@ -8,6 +8,8 @@ import math
 from collections.abc import Collection
 from typing import NamedTuple
 
+import numpy as np
+
 from dlcore.diagnosis.verdicts import (
     GOOD,
     WARNING,
@@ -93,11 +95,14 @@ def judge_budget(
 ) -> list[Verdict]:
     """What to work on: "variance" and "bias", the larger first, "validation set used up", or "nothing left to mend".
 
-    Without a known ground truth it is "bias or noise".
+    Without a known ground truth it is "bias or noise", with one above what new examples show "ground truth too high",
+    and "not known" where an error is no number.
 
     A part counts from two standard errors and a fiftieth of the error of a constant prediction on. ``more_data``: the
     measured gain from twice the examples, without which more data are advised on trust.
     """
+    if missing := _missing(budget):
+        return [Verdict("not known", (missing, _parts(budget)), *_NO_NUMBER, WARNING)]
     found = list(following(BUDGET_RULES, Spending(budget, more_data), done=done))
     if not budget.bias.value > budget.variance.value:
         found.sort(key=lambda verdict: verdict.kind.startswith("bias"))  # stable: the order of the table otherwise
@@ -110,6 +115,19 @@ def _counts(part: Estimate | None, s: Spending) -> bool:
 
 def _told(name: str, part: Estimate) -> str:
     return f"{name} {part.value:.3g} ± {part.standard_error:.2g}"
+
+
+def _missing(b: ErrorBudget) -> str:
+    """Which errors are no numbers, or have no error of their own."""
+    bad = [name for name, error in b.known.items() if not np.isfinite([error.value, error.standard_error]).all()]
+    return f"not finite: {', '.join(bad)}" if bad else ""
+
+
+def _above_validation(s: Spending) -> Evidence | None:
+    b = s.budget
+    if b.ground_truth is None or not _counts(_less(b.ground_truth, b.validation), s):
+        return None
+    return (_told("ground truth above the validation error:", _less(b.ground_truth, b.validation)), _parts(b))
 
 
 def _bias(s: Spending) -> Evidence | None:
@@ -151,7 +169,8 @@ def _overuse(s: Spending) -> Evidence | None:
 
 def _nothing(s: Spending) -> Evidence | None:
     b = s.budget
-    return None if any(_counts(part, s) for part in (b.bias, b.variance, b.overuse)) else (_parts(b),)
+    parts = any(_counts(part, s) for part in (b.bias, b.variance, b.overuse))
+    return None if parts or _above_validation(s) else (_parts(b),)
 
 
 def _parts(b: ErrorBudget) -> str:
@@ -160,7 +179,16 @@ def _parts(b: ErrorBudget) -> str:
 
 _REGULARIZE = ("regularization: weight decay, dropout, augmentation", "another architecture")
 
+_NO_NUMBER = ("an error that is no number cannot be divided", ("look where the loss or the metric comes from",))
+
 BUDGET_RULES = (
+    VerdictRule(
+        "ground truth too high",
+        WARNING,
+        _above_validation,
+        "new examples are answered better than the best of all models would",
+        ("measure the ground truth anew: by people, or repeated labels", "look for validation examples in training"),
+    ),
     VerdictRule(
         "bias or noise",
         WARNING,

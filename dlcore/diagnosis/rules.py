@@ -5,7 +5,7 @@ The table ``RULES`` is read from above: the first rule whose sign is seen gives 
 
 from collections.abc import Collection
 
-from dlcore.diagnosis import case
+from dlcore.diagnosis import case, incomplete
 from dlcore.diagnosis.case import Case
 from dlcore.diagnosis.signs import FEWEST_EPOCHS, Curves, as_arrays
 from dlcore.diagnosis.verdicts import BAD, GOOD, WARNING, Verdict, VerdictRule, following
@@ -27,9 +27,9 @@ def diagnose(
 ) -> Verdict:
     """The verdict on one training, with the numbers it rests on.
 
-    Kinds, in the order in which they are looked for: "diverged", "too short", "softmax applied twice", "learning rate
-    too high", "constant prediction", "learning rate too low", "validation easier than training", "overfitting",
-    "underfitting", "like the largest class", "ideal".
+    Kinds, in the order in which they are looked for: "no validation loss", "diverged", "no scale", "too short",
+    "nothing moves", "softmax applied twice", "learning rate too high", "constant prediction", "learning rate too low",
+    "validation easier than training", "overfitting", "underfitting", "like the largest class", "ideal".
 
     baseline: the loss of a constant prediction (``label_entropy`` or ``target_variance`` of the training set), by which
     all losses are judged; the first running loss stands in for it. classes, n_validation, the number of validation
@@ -43,7 +43,21 @@ def diagnose(
 
 RULES = (
     VerdictRule(
+        "no validation loss",
+        WARNING,
+        incomplete.unseen,
+        "the training is sound, but nothing is known of new examples: there are none, or some have no finite loss",
+        ("look for an empty validation part, or NaN in it", "a loss that takes logits: probabilities of 0 have none"),
+    ),
+    VerdictRule(
         "diverged", BAD, case.not_finite, "the steps grew without bound, or the data are not finite", _SMALLER_STEPS
+    ),
+    VerdictRule(
+        "no scale",
+        WARNING,
+        incomplete.below_zero,
+        "curves are judged by the share of a loss that is left, and a loss that goes below 0 has none",
+        ("the loss less the lowest that it can have", "a metric beside it, such as R2 or accuracy"),
     ),
     VerdictRule("diverged", BAD, case.grown, "every step leads further away: the steps are too large", _SMALLER_STEPS),
     VerdictRule(
@@ -52,6 +66,13 @@ RULES = (
         case.too_short,
         f"a level and a trend cannot be told apart before {FEWEST_EPOCHS} epochs",
         ("at least 10 epochs",),
+    ),
+    VerdictRule(
+        "nothing moves",
+        WARNING,
+        incomplete.at_rest,
+        "no epoch changed the training loss: parameters are frozen, the rate is 0, or nothing was left to learn",
+        ("look at the learning rate, its schedule, and which parameters are trained", "overfit one sample, then four"),
     ),
     VerdictRule(
         "softmax applied twice",

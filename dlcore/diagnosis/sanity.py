@@ -7,6 +7,7 @@ import numpy as np
 
 from dlcore.diagnosis.untrained import ExpectedLoss
 from dlcore.diagnosis.verdicts import BAD, GOOD, WARNING, Verdict, label_entropy, softmax_floor
+from dlcore.numerics.errors import needed
 
 _ABOVE = 1.5  # of the loss at outputs of 0: large targets lose as much by a small output of the wrong sign
 _BELOW = 0.75  # of the best constant's loss: chance alone does not go lower on a batch of reasonable size
@@ -54,6 +55,9 @@ def overfit(loss: Any, y: Any, c: int, accuracy: Any = None) -> Verdict:
     Kinds: "memorized", "softmax applied twice", "constant prediction", "still falling", "diverged", "not memorized".
     """
     loss = np.asarray(loss, np.float64).reshape(-1)
+    if not loss.size or not np.size(y):
+        got = f"{loss.size} and {np.size(y)}"
+        raise ValueError(needed("overfit", "the loss after at least one step, and a label", got, "another step"))
     n, entropy, floor = np.size(y), label_entropy(y), softmax_floor(c)
     last = f"loss of {n} example{'s' * (n > 1)} after {loss.size} steps: {loss[-1]:.4g}"
     right = 1.0 if accuracy is None else float(np.reshape(accuracy, -1)[-1])

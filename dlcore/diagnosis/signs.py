@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 FEWEST_EPOCHS = 4  # two for a level, two more for a trend
+_ACCURACIES = ("train_accuracy", "validation_accuracy")
 _LOSSES = ("running_loss", "train_loss", "validation_loss")
 
 
@@ -82,8 +83,8 @@ class Signs(NamedTuple):
 def as_arrays(curves: Curves) -> Curves:
     """``curves`` as float64 arrays of the epochs that ran and were looked at.
 
-    Where training examples never were, the running loss stands in. Raises ValueError unless all are [epochs] of one
-    length, and accuracies shares.
+    Where training examples never were, the running loss stands in; accuracies with NaN are unknown. Raises ValueError
+    unless all are [epochs] of one length, and accuracies shares.
     """
     named = {name: value for name, value in curves._asdict().items() if name != "first_nonfinite"}
     arrays = {name: np.asarray(value, np.float64) for name, value in named.items() if value is not None}
@@ -97,11 +98,13 @@ def as_arrays(curves: Curves) -> Curves:
     if first == -1:
         ran = np.flatnonzero(~np.isnan(np.stack([arrays[name] for name in _LOSSES])).all(axis=0))
         arrays = {name: a[: ran.max(initial=-1) + 1] for name, a in arrays.items()}
-    return Curves(**_looked_at(arrays, first), first_nonfinite=first)
+    looked = _looked_at(arrays, first)
+    unknown = [name for name in _ACCURACIES if not np.isfinite(looked.get(name, np.zeros(0))).all()]
+    return Curves(**{name: a for name, a in looked.items() if name not in unknown}, first_nonfinite=first)
 
 
 def _check_shares(arrays: dict[str, np.ndarray]) -> None:
-    for name in ("train_accuracy", "validation_accuracy"):
+    for name in _ACCURACIES:
         values = arrays.get(name, np.zeros(0))
         if np.nanmax(values, initial=0) > 1 or np.nanmin(values, initial=0) < 0:
             got = f"{np.nanmin(values):.4g} to {np.nanmax(values):.4g}"
@@ -136,8 +139,8 @@ def split_gap(curves: Curves) -> Gap:
 
 def scale_of(curves: Curves, baseline: float | None) -> float:
     """The loss that others are shares of: ``baseline``, which must be positive, or the first running loss."""
-    if baseline is not None and not baseline > 0:
-        raise ValueError(f"needed a positive loss of a constant prediction, got {baseline}; try baseline=None")
+    if baseline is not None and not 0 < baseline < math.inf:
+        raise ValueError(f"needed a positive, finite loss of a constant prediction, got {baseline}; try baseline=None")
     return max(abs(float(curves.running_loss[0])), 1e-12) if baseline is None else float(baseline)
 
 

@@ -88,12 +88,12 @@ def _sentence(recipe: RecipeRecord, data: DataRecord | None, machine: Environmen
 
 def command(recipe: RecipeRecord) -> str:
     """The command line of a run with all its options, said or not: other defaults one day change nothing."""
-    words = ["dlcore", recipe.command, recipe.source, *_said(recipe.table), *_said(recipe.options)]
-    return shlex.join(words)
+    table = {name: str(value) if isinstance(value, bool) else value for name, value in recipe.table.items()}
+    return shlex.join(["dlcore", recipe.command, recipe.source, *_said(table), *_said(recipe.options)])
 
 
 def _said(options: Mapping[str, Any]) -> Iterator[str]:
-    """Options as words; what is None, empty or not asked for is not said."""
+    """Options as words, those that are True alone as flags; what is None, empty or not asked for is not said."""
     for name, value in options.items():
         if value is None or value is False or (isinstance(value, Sequence) and not len(value)):
             continue

@@ -67,7 +67,7 @@ def test_estimates():
 
 
 def test_numbers_that_are_missing_accuse_nobody():
-    assert kinds(budget(train=np.nan, validation=np.nan)) == ["nothing left to mend"]
+    assert kinds(budget(train=np.nan, validation=np.nan)) == ["not known"]
 
 
 @pytest.mark.parametrize("constant", [None, 0.06, 5.0])

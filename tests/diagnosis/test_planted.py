@@ -122,6 +122,6 @@ class TestRobustness:
     def test_any_finite_curves_get_a_verdict(self, rows, baseline):
         losses = np.array(rows, np.float32).reshape(-1, 3).T
         verdict = diagnose(Curves(*losses, *(1 / (1 + np.abs(losses[1:])))), baseline, classes=3, n_validation=10)
-        assert verdict.kind in {*REQUIRED, "too short"}
+        assert verdict.kind in {*REQUIRED, "too short", "no scale", "nothing moves"}
         assert verdict.severity in ("good", "warning", "bad")
         assert all(isinstance(text, str) for text in (*verdict.evidence, *verdict.try_next))

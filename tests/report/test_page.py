@@ -154,7 +154,8 @@ class TestReport:
         build(path)
         found, done = page(path), STAGES[: STAGES.index(until) + 1]
         steps = [SECTION.get(stage, stage) for stage in done]
-        assert found.ids("section") == ["summary", *steps, "environment", "setup"]
+        told = ["next"] * ("verdict" in steps)
+        assert found.ids("section") == ["summary", *steps, *told, "environment", "setup", "cite"]
         assert found.ids("figure") == [f"figure-{name}" for stage in done for name in PICTURES[stage]]
         assert "interrupted" in found.text
         assert "the test set was not opened" in found.text
@@ -164,7 +165,7 @@ class TestReport:
         with RunFolder(tmp_path / "run") as run:
             run.keep(RecipeRecord("early", {"seed": 3}))
             build(run.path)
-        assert page(tmp_path / "run").ids("section") == ["summary", "setup"]
+        assert page(tmp_path / "run").ids("section") == ["summary", "setup", "cite"]
         assert summary(tmp_path / "run").startswith("interrupted")
 
     def test_a_failure_is_told_and_a_drawing_later_finishes_the_run(self, tmp_path):
