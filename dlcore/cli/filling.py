@@ -28,8 +28,8 @@ def recipe(
     """Check the data, check the network, tune, train, diagnose, open the test set once, report.
 
     Args:
-        name: A data set by name (digits, iris, wine, breast_cancer, diabetes, mnist, ...), a table, an .npz file or a
-            folder of images by class.
+        name: A data set by name (digits, iris, wine, breast_cancer, diabetes, mnist, ...), a table, an .npz file, a
+            folder of images by class, or one of x.npy and y.npy.
         options: What is tried.
         table: How a table is read; what is not said is guessed.
         out: The new folder of the run; default runs/NAME-DATE-TIME.
@@ -49,8 +49,8 @@ def fit(
     """Train one setup; the model, its learning curves and their verdict are kept, the test set stays sealed.
 
     Args:
-        name: A data set by name (digits, iris, wine, breast_cancer, diabetes, mnist, ...), a table, an .npz file or a
-            folder of images by class.
+        name: A data set by name (digits, iris, wine, breast_cancer, diabetes, mnist, ...), a table, an .npz file, a
+            folder of images by class, or one of x.npy and y.npy.
         options: What is trained.
         table: How a table is read; what is not said is guessed.
         out: The new folder of the run; default runs/NAME-DATE-TIME.
@@ -70,8 +70,8 @@ def sweep(
     """Train all setups of a space, with seeds and folds, as rows of one program; the winner is kept as the model.
 
     Args:
-        name: A data set by name (digits, iris, wine, breast_cancer, diabetes, mnist, ...), a table, an .npz file or a
-            folder of images by class.
+        name: A data set by name (digits, iris, wine, breast_cancer, diabetes, mnist, ...), a table, an .npz file, a
+            folder of images by class, or one of x.npy and y.npy.
         options: What is swept.
         table: How a table is read; what is not said is guessed.
         out: The new folder of the run; default runs/NAME-DATE-TIME.

@@ -111,6 +111,9 @@ def load(
         raise ValueError(needed("size", "a folder of images", f"{name}, a file", f"without {option('size', size)}"))
     if path.suffix.lower() == ".npz":
         return read_npz(path, options)
+    if path.suffix.lower() == ".npy":
+        hint = str(path.parent) if find_pair(path.parent) else "numpy.savez(path, x=x, y=y)"
+        raise ValueError(needed(name, "x.npy and y.npy in a folder", "one array", hint))
     return read_table_file(path, options)
 
 

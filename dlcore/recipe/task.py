@@ -39,7 +39,8 @@ class Source:
     def require_memory(self, command: str) -> None:
         """Raise ValueError where the data are to be streamed, for a ``command`` that needs all of them at once."""
         if self.table.get("stream"):
-            raise ValueError(needed("--stream", "dlcore fit, which reads examples as it needs them", command))
+            what, hint = "dlcore fit, which reads examples as it needs them", "without --stream, where memory has room"
+            raise ValueError(needed("--stream", what, command, hint))
 
     @property
     def place(self) -> str:

@@ -144,6 +144,7 @@ STREAMS = [
     (("fit", "iris", "--stream"), "got iris, which fits into memory; try without --stream"),
     (("fit", "wide.npz", "--stream"), "try np.save, or without --stream"),
     (("fit", "pair/x.npy", "--stream"), "got pair/x.npy; try pair"),
+    (("fit", "pair/x.npy"), "pair/x.npy: needed x.npy and y.npy in a folder, got one array; try pair"),
     (("fit", "empty", "--stream"), "needed folders of images, CLASS/*.png, x.npy and y.npy"),
     (("fit", "none", "--stream"), "no data set or file 'none'"),
     (("fit", "pair", "--stream", "--target", "y"), "needed a table for columns by name"),

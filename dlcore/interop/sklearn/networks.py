@@ -4,6 +4,7 @@ import abc
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
+from numbers import Number
 from typing import Any, NamedTuple
 
 import jax
@@ -12,9 +13,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
 
-from dlcore.data import Examples, Split, fit_normalization, train_validation
+from dlcore.data import Examples, Split, Weighted, check_weights, fit_normalization, train_validation, weights_of
 from dlcore.interop.sklearn import copies
 from dlcore.interop.sklearn.setups import check_outputs, half_squared_error, setup_of
 from dlcore.losses import softmax_cross_entropy
@@ -44,6 +45,27 @@ class Training(NamedTuple):
     def key(self) -> Array:
         """The key of a row of this seed, alone or among others."""
         return jax.random.fold_in(jax.random.key(0), np.uint32(self.seed))
+
+
+def _weights(given, x):
+    """Weights [n] as the type of x, checked; None where all examples count alike."""
+    if given is None:
+        return None
+    whole = np.full(len(x), given) if isinstance(given, Number) else given
+    weights = check_array(whole, dtype=x.dtype, ensure_2d=False, allow_nd=True, input_name="sample_weight")
+    check_weights("sample_weight", weights, len(x))
+    return weights
+
+
+def _scaling(y, weights):
+    """Mean and standard deviation of targets y [n, k], by weight where they have one; 1 for what does not vary."""
+    if weights is None:
+        found = fit_normalization(y)
+        return found.mean, found.std
+    counted, w = y[weights > 0], np.asarray(weights[weights > 0], np.float64)
+    mean = np.average(counted, axis=0, weights=w)
+    std = np.sqrt(np.average((counted - mean) ** 2, axis=0, weights=w))
+    return mean, np.where((counted == counted[:1]).all(axis=0), 1.0, std)
 
 
 class Network(BaseEstimator, abc.ABC):
@@ -97,20 +119,26 @@ class Network(BaseEstimator, abc.ABC):
         self.setup = setup
         self.assignment = assignment
 
-    def fit(self, X: Any, y: Any) -> Any:
-        """Train on X [n, d] and y; raises ValueError where these, or parameters, cannot be trained on."""
-        training = self.prepare(X, y)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Train on X [n, d] and y; raises ValueError where these, or parameters, cannot be trained on.
+
+        With ``sample_weight`` [n] losses are means by weight, and in a full batch 2 is as if an example stood there
+        twice; the penalty is divided by the sum of the weights, as scikit-learn's.
+        """
+        training = self.prepare(X, y, sample_weight)
         return self.finish(fit(training.setup, training.data, training.key, progress=False))
 
-    def prepare(self, X: Any, y: Any) -> Training:
+    def prepare(self, X: Any, y: Any, sample_weight: Any = None) -> Training:
         """All of ``fit`` before the training itself: inputs are checked, targets coded, the setup is made."""
-        x, y = self._coded(X, y)
+        x, y, weights = self._coded(X, y, sample_weight)
         self._dtype = x.dtype
         seed = int(check_random_state(self.random_state).randint(SEEDS))
         examples = Examples(as_array("X", x), as_array("y", y))
+        if weights is not None:
+            examples = Weighted(*examples, as_array("sample_weight", weights))
         drawn = (float(self.validation_fraction), seed) if self.early_stopping else None
-        data = train_validation(*examples, *drawn) if drawn else Split(examples, examples)
-        setup = assign(self._setup(len(data.train.y)), self.assignment or {})
+        data = train_validation(*examples[:2], *drawn, weights=weights) if drawn else Split(examples, examples)
+        setup = assign(self._setup(data.train), self.assignment or {})
         check_outputs(setup.model, x.shape[1:], self._shapes(), self._of)
         return Training(setup, arrays(data), seed, drawn)
 
@@ -124,11 +152,12 @@ class Network(BaseEstimator, abc.ABC):
             warnings.warn(what + "try a smaller learning rate, or StandardScaler", ConvergenceWarning, stacklevel=3)
         return self
 
-    def _setup(self, n):
-        """The setup for ``n`` training examples; one that is given stands alone."""
+    def _setup(self, train):
+        """The setup for training examples; one that is given stands alone."""
         if self.setup is None:
             (outputs,) = self._shapes()[0]
-            return setup_of(self, n, outputs, self._loss)
+            weights = weights_of(train)
+            return setup_of(self, len(train.y), outputs, self._loss, 1.0 if weights is None else float(weights.mean()))
         if not isinstance(self.setup, Setup):
             raise ValueError(needed("setup", "a Setup or None", type(self.setup).__name__, "Setup(model, loss)"))
         usual = inspect.signature(Network.__init__).parameters
@@ -144,8 +173,8 @@ class Network(BaseEstimator, abc.ABC):
         return self.setup
 
     @abc.abstractmethod
-    def _coded(self, X: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
-        """(x, y) as they are trained on, checked; notes how y was coded."""
+    def _coded(self, X: Any, y: Any, sample_weight: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """(x, y, weights) as they are trained on, checked; notes how y was coded."""
 
     @abc.abstractmethod
     def _shapes(self) -> list[tuple[int, ...]]:
@@ -203,11 +232,11 @@ class MLPClassifier(ClassifierMixin, Network):
         s = np.hstack([np.zeros_like(s), s]) if s.shape[1] == 1 else s  # one output is the logit of yes
         return s[:, : len(self.classes_)]
 
-    def _coded(self, X, y):
+    def _coded(self, X, y, sample_weight):
         x, y = validate_data(self, X, y, dtype=FLOATS)
         check_classification_targets(y)
         self.classes_, numbers = np.unique(column_or_1d(y, warn=True), return_inverse=True)
-        return x, numbers
+        return x, numbers, _weights(sample_weight, x)
 
     def _shapes(self):
         c = max(2, len(self.classes_))
@@ -235,14 +264,14 @@ class MLPRegressor(RegressorMixin, Network):
         tags.target_tags.multi_output = True
         return tags
 
-    def _coded(self, X, y):
+    def _coded(self, X, y, sample_weight):
         checked: Any = validate_data(self, X, y, dtype=FLOATS, multi_output=True, y_numeric=True)
         x, y = checked
         self._several = np.ndim(y) > 1
         y = np.asarray(y, np.float64).reshape(len(x), -1)
-        scaling = fit_normalization(y)
-        self.target_mean_, self.target_scale_ = scaling.mean, scaling.std
-        return x, ((y - self.target_mean_) / self.target_scale_).astype(x.dtype)
+        weights = _weights(sample_weight, x)
+        self.target_mean_, self.target_scale_ = _scaling(y, weights)
+        return x, ((y - self.target_mean_) / self.target_scale_).astype(x.dtype), weights
 
     def _shapes(self):
         k = len(self.target_mean_)

@@ -20,12 +20,14 @@ from dlcore.tuning.spaces import identity
 
 
 class Part(NamedTuple):
-    """The examples of a fold, as what stands before the network gives them."""
+    """The examples of a fold, as what stands before the network gives them, and their weights, where they have some."""
 
     x: Any
     y: Any
     test_x: Any
     test_y: Any
+    weights: Any = None
+    test_weights: Any = None
 
 
 def _has(name):
@@ -69,16 +71,19 @@ class SweepSearchCV(MetaEstimatorMixin, BaseEstimator):
         self.cv = cv
         self.refit = refit
 
-    def fit(self, X: Any, y: Any, *, groups: Any = None) -> "SweepSearchCV":
-        """Train every configuration on every fold, and the best one, where ``refit``, on all examples."""
-        X, y, groups = indexable(X, y, groups)
+    def fit(self, X: Any, y: Any, *, groups: Any = None, sample_weight: Any = None) -> "SweepSearchCV":
+        """Train every configuration on every fold, and the best one, where ``refit``, on all examples.
+
+        ``sample_weight`` [n] goes to the network and to the scores, not to the steps before it.
+        """
+        X, y, groups, sample_weight = indexable(X, y, groups, sample_weight)
         self.scorer_: Any = check_scoring(self.estimator, self.scoring)
         cv: Any = check_cv(self.cv, y, classifier=is_classifier(self.estimator))
         folds = list(cv.split(X, y, groups))
         space = _space(self.axes)
         models = _Models(self.estimator, space)
         begin = time.perf_counter()
-        trained = models.trained(X, y, folds)
+        trained = models.trained(X, y, folds, sample_weight)
         seconds = (time.perf_counter() - begin) / len(trained)
         scores, took = self._scored(trained, (len(space), len(folds)))
         self.n_splits_ = len(folds)
@@ -88,7 +93,7 @@ class SweepSearchCV(MetaEstimatorMixin, BaseEstimator):
         self.best_score_ = self.cv_results_["mean_test_score"][self.best_index_]
         if self.refit:
             begin = time.perf_counter()
-            self.best_estimator_ = models.made(self.best_params_).fit(X, y)
+            self.best_estimator_ = models.made(self.best_params_).fit(X, y, **models.weighing(sample_weight))
             self.refit_time_ = time.perf_counter() - begin
         return self
 
@@ -97,7 +102,8 @@ class SweepSearchCV(MetaEstimatorMixin, BaseEstimator):
         scores, took = [], []
         for network, part in trained:
             begin = time.perf_counter()
-            scores.append(float(self.scorer_(network, part.test_x, part.test_y)))
+            by = {} if part.test_weights is None else {"sample_weight": part.test_weights}
+            scores.append(float(self.scorer_(network, part.test_x, part.test_y, **by)))
             took.append(time.perf_counter() - begin)
         return np.reshape(scores, shape), np.reshape(took, shape)
 
@@ -184,6 +190,10 @@ class _Models:
         name = f"{self._prefix}assignment"
         return model.set_params(**{name: {**(model.get_params()[name] or {}), **paths}}) if paths else model
 
+    def weighing(self, sample_weight: Any) -> dict[str, Any]:
+        """What ``fit`` of the estimator is given besides, so that the network has the weights."""
+        return {} if sample_weight is None else {f"{self._prefix}sample_weight": sample_weight}
+
     def _is_path(self, name):
         return name not in self._names and "__" not in name
 
@@ -194,7 +204,9 @@ class _Models:
         names = sorted(name for name in params if not (self._is_path(name) or name.startswith(self._prefix)))
         return tuple((name, identity(params[name])) for name in names)
 
-    def trained(self, X: Any, y: Any, folds: Iterable[tuple[Any, Any]]) -> list[tuple[Network, Part]]:
+    def trained(
+        self, X: Any, y: Any, folds: Iterable[tuple[Any, Any]], sample_weight: Any = None
+    ) -> list[tuple[Network, Part]]:
         """The network of every configuration and fold, with the examples of the fold."""
         parts: dict[Hashable, Part] = {}
         networks, tasks, places = [], [], []
@@ -202,9 +214,10 @@ class _Models:
             for i, fold in enumerate(folds):
                 model, place = self.made(params), (i, self._before(params))
                 if place not in parts:
-                    parts[place] = _part(model[:-1] if len(self._steps) > 1 else None, X, y, fold)
+                    found = _part(model[:-1] if len(self._steps) > 1 else None, X, y, fold)
+                    parts[place] = _weighted(found, sample_weight, fold)
                 network = model[-1] if self._prefix else model
-                training = network.prepare(parts[place].x, parts[place].y)
+                training = network.prepare(parts[place].x, parts[place].y, parts[place].weights)
                 networks.append(network)
                 tasks.append(Task(training, (*place, training.drawn)))
                 places.append(place)
@@ -222,6 +235,14 @@ def _part(before: Any, X: Any, y: Any, fold: tuple[Any, Any]) -> Part:
     if before is None:
         return Part(x, y_, test_x, test_y)
     return Part(before.fit_transform(x, y_), y_, before.transform(test_x), test_y)
+
+
+def _weighted(part: Part, weights: Any, fold: tuple[Any, Any]) -> Part:
+    return (
+        part
+        if weights is None
+        else part._replace(weights=_rows(weights, fold[0]), test_weights=_rows(weights, fold[1]))
+    )
 
 
 def _rows(a, indices):

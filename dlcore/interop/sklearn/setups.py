@@ -46,10 +46,11 @@ def half_squared_error(predictions: Array, targets: Array) -> Array:
     return squared_error(predictions, targets) / 2
 
 
-def setup_of(network: Any, n: int, outputs: int, loss: Callable) -> Setup:
-    r"""The setup of ``network`` for ``n`` training examples.
+def setup_of(network: Any, n: int, outputs: int, loss: Callable, weight: float = 1.0) -> Setup:
+    r"""The setup of ``network`` for ``n`` training examples, which have this ``weight`` on average.
 
-    The objective is scikit-learn's: $\frac1B (\sum_i L_i + \frac\alpha2 \lVert W \rVert^2)$ for a mini-batch of B.
+    The objective is scikit-learn's: $\frac1B (\sum_i L_i + \frac\alpha2 \lVert W \rVert^2)$ for a mini-batch of B, with
+    weights $(\sum_i w_i L_i + \frac\alpha2 \lVert W \rVert^2) / (B \bar w)$.
     Raises ValueError for words that mean nothing.
     """
     solver = _chosen("solver", network.solver, SOLVERS)
@@ -58,7 +59,7 @@ def setup_of(network: Any, n: int, outputs: int, loss: Callable) -> Setup:
         model=mlp((*_widths(network), outputs), _activation(network), dropout=network.dropout),
         loss=loss,
         optimizer=solver(network),
-        penalty=L2(network.alpha / (size or n), half=True),
+        penalty=L2(network.alpha / ((size or n) * weight), half=True),
         stopping=None if network.tol is None else EarlyStopping(network.n_iter_no_change, network.tol),
         watch=_watch(network),
         epochs=network.max_iter,
