@@ -36,8 +36,8 @@ def surest_mistakes(
     if not prediction.shape == y.shape == sure.shape or y.ndim == 0:
         shapes = ", ".join(str(list(a.shape)) for a in (prediction, y, sure))
         raise ValueError(needed("surest_mistakes", "predictions, labels and probabilities of one shape", shapes))
-    rows = [a.reshape(len(y), -1) for a in (prediction, y, sure)]
-    found = [one for label in np.unique(y) if (one := _of_class(int(label), *rows, most)).wrong]
+    said, is_, sure = (a.reshape(len(y), -1) for a in (prediction, y, sure))
+    found = [one for label in np.unique(y) if (one := _of_class(int(label), said, is_, sure, most)).wrong]
     kept = sorted(found, key=lambda one: -one.wrong)[:classes]
     return tuple(sorted(kept, key=lambda one: one.label))
 

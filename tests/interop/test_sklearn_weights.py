@@ -12,8 +12,6 @@ from dlcore.data import train_validation
 from dlcore.interop.sklearn import MLPClassifier, MLPRegressor, SweepSearchCV
 from tests.interop.test_sklearn import IRIS, X, Y
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 FULL = {"hidden_layer_sizes": (4,), "max_iter": 15, "batch_size": None, "random_state": 0, "alpha": 0.5}
 W = np.random.default_rng(0).integers(0, 4, len(X))
 COPIES = np.repeat(np.arange(len(X)), W)
