@@ -55,7 +55,7 @@ def _nearest(x, neighbors):
     """Distances and places [n, neighbors] of the nearest other examples; of equal ones any but itself."""
     from scipy.spatial import KDTree
 
-    distance, near = KDTree(x).query(x, neighbors + 1)
+    distance, near = map(np.asarray, KDTree(x).query(x, neighbors + 1))
     own = near == np.arange(len(x))[:, None]
     own[:, -1] |= ~own.any(1)  # among many equal ones
     return distance[~own].reshape(len(x), -1), near[~own].reshape(len(x), -1)
