@@ -4,16 +4,17 @@ import numpy as np
 
 from dlcore.data.examples import Dataset
 
-_BINS = 64
+BINS = 64
 _ROWS, _CELLS = 20_000, 20_000_000  # that are looked at
 
 
-def single_feature_scores(dataset: Dataset) -> np.ndarray:
+def single_feature_scores(dataset: Dataset, bins: int = BINS) -> np.ndarray:
     r"""For every column of x how much better it alone predicts than a constant does: 1 all, 0 nothing. [d].
 
-    The column is cut into at most 64 bins of equally many examples; one half of the examples gives each bin's most
+    The column is cut into at most ``bins`` of equally many examples; one half of the examples gives each bin's most
     frequent class, or mean, the other half the score $1 - \text{errors} / \text{errors of the constant}$, errors being
-    wrong classes or squares. Kaufman, Rosset & Perlich 2012, Leakage in data mining.
+    wrong classes or squares. Many bins find a copy of the target, few of them a trend. Kaufman, Rosset & Perlich 2012,
+    Leakage in data mining.
     """
     n, d = dataset.x.shape
     rows = min(n, max(1000, min(_ROWS, _CELLS // max(d, 1))))
@@ -22,15 +23,15 @@ def single_feature_scores(dataset: Dataset) -> np.ndarray:
     score = _class_score if dataset.classes else _value_score
     y = dataset.y[some]
     halves = y[: rows // 2], y[rows // 2 :]
-    return np.array([score(*_bins(dataset.x[first, j], dataset.x[second, j]), *halves) for j in range(d)])
+    return np.array([score(*_bins(dataset.x[first, j], dataset.x[second, j], bins), *halves) for j in range(d)])
 
 
-def _bins(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _bins(a: np.ndarray, b: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
     """The bins of both by the quantiles of a; what is missing is a bin of its own."""
     known = a[~np.isnan(a)]
     different = np.unique(known)
-    many = len(different) > _BINS
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:-1])) if many else different
+    many = len(different) > most
+    edges = np.unique(np.quantile(known, np.linspace(0, 1, most + 1)[1:-1])) if many else different
     return np.searchsorted(edges, a), np.searchsorted(edges, b)  # NaN is sorted last, to len(edges) + 0 or 1
 
 

@@ -24,6 +24,12 @@ class TestLeaks:
         assert scores[1] > 0.99
         assert (scores[[0, 2]] < 0.3).all()
 
+    def test_broad_bins_tell_what_a_trend_says(self):
+        found = data.load("diabetes")  # 442 examples: of 64 bins each mean is of four
+        linear = np.square(np.corrcoef(found.x.T, found.y.T)[-1, :-1])
+        best = np.argsort(-data.single_feature_scores(found, bins=8))[:2]
+        assert {*best} == {*np.argsort(-linear)[:2]}
+
     def test_real_columns_are_no_leaks(self):
         for name in ("iris", "wine", "breast_cancer", "diabetes"):
             assert "leak" not in {f.kind for f in data.check(data.load(name))}
