@@ -1,6 +1,7 @@
 """A training on examples that are read on the way, from sources of all kinds, and what it is compared by."""
 
 import dataclasses
+import threading
 
 import grain
 import jax
@@ -81,3 +82,17 @@ def same(run, alone):
             np.testing.assert_allclose(a[name], b[name], 1e-6)
         else:
             np.testing.assert_array_equal(a[name], b[name], name)
+
+
+class Counting:
+    """A set of 8 GB that nobody has, which counts what is read of it."""
+
+    shape, dtype = (20_000, 100_000), np.dtype(np.float32)
+
+    def __init__(self):
+        self.read, self.lock = 0, threading.Lock()
+
+    def __getitem__(self, indices):
+        with self.lock:
+            self.read += len(indices)
+        return np.full((len(indices), 100_000), 0.5, np.float32)

@@ -1,7 +1,6 @@
 """Runs predict and evaluate examples that are read on the way as they do those in memory."""
 
 import dataclasses
-import threading
 
 import numpy as np
 import pytest
@@ -10,7 +9,19 @@ from dlcore.data import folds, stream
 from dlcore.training import AUC, F1, Watch, accuracy, fit
 from dlcore.tuning import sweep
 from tests.training.problems import KEY
-from tests.training.streams import DATA, LITTLE, SETUP, X, Y, of_arrays, of_files, of_grain, of_pairs, of_parts
+from tests.training.streams import (
+    DATA,
+    LITTLE,
+    SETUP,
+    Counting,
+    X,
+    Y,
+    of_arrays,
+    of_files,
+    of_grain,
+    of_pairs,
+    of_parts,
+)
 
 JUDGED = dataclasses.replace(SETUP, epochs=1, metrics=(accuracy, F1(), AUC()))
 
@@ -58,20 +69,6 @@ def test_every_member_with_inputs_of_its_own_is_judged():
     np.testing.assert_array_equal(winner.predict(lazy), winner.predict(X))
 
 
-class Long:
-    """A set of 8 GB that nobody has, which counts how far it is read ahead of what was used."""
-
-    shape, dtype = (20_000, 100_000), np.dtype(np.float32)
-
-    def __init__(self):
-        self.read, self.lock = 0, threading.Lock()
-
-    def __getitem__(self, indices):
-        with self.lock:
-            self.read += len(indices)
-        return np.zeros((len(indices), 100_000), np.float32)
-
-
 class Enough(Exception):
     pass
 
@@ -79,7 +76,7 @@ class Enough(Exception):
 @pytest.mark.parametrize("use", ["predict", "evaluate"])
 def test_no_more_is_in_memory_than_was_said(use):
     """What is read ahead is bounded: a reader far into the set stops, and little beyond it has been asked for."""
-    x, threads = Long(), 2
+    x, threads = Counting(), 2
 
     class Stopping:
         shape, dtype = (20_000,), np.dtype(np.int32)

@@ -5,7 +5,6 @@ import pathlib
 import signal
 import subprocess
 import sys
-import threading
 
 import jax
 import numpy as np
@@ -19,7 +18,7 @@ from dlcore.training import Watch, checkpoints, fit, streaming, train
 from dlcore.tuning import find_learning_rate, grid, sweep
 from tests.problems import small_setup
 from tests.training.problems import KEY
-from tests.training.streams import DATA, LITTLE, SETUP, TINY, Increasing, X, Y, of_pairs, same, streamed
+from tests.training.streams import DATA, LITTLE, SETUP, TINY, Counting, Increasing, X, Y, of_pairs, same, streamed
 
 
 @pytest.fixture(scope="module")
@@ -85,20 +84,6 @@ def test_a_killed_training_goes_on_midway_in_its_epoch(whole, tmp_path):
     found = checkpoints.restore(tmp_path / "c", SETUP, streamed(), KEY)
     assert (int(found[0].epoch), int(found[0].midway.step)) == (1, 4)
     same(fit(SETUP, streamed(), KEY, resume=found), whole)
-
-
-class Counting:
-    """A set of 8 GB that nobody has, which counts what is read of it."""
-
-    shape, dtype = (20_000, 100_000), np.dtype(np.float32)
-
-    def __init__(self):
-        self.read, self.lock = 0, threading.Lock()
-
-    def __getitem__(self, indices):
-        with self.lock:
-            self.read += len(indices)
-        return np.full((len(indices), 100_000), 0.5, np.float32)
 
 
 def test_no_more_is_in_memory_than_was_said(monkeypatch):
