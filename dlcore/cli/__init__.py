@@ -59,9 +59,9 @@ def _command(words: Sequence[str]) -> Callable[[], str]:
         raise RuntimeError(f"{what}; try pip install 'dlcore-jax[app]'")
     commands = _commands()
     if words and words[0] not in commands and not words[0].startswith("-"):
-        from dlcore.tree.names import nearest
+        from dlcore.tree.names import nearest_first
 
-        raise ValueError(f"no command {words[0]!r}; nearest first, there are: {', '.join(nearest(words[0], commands))}")
+        raise ValueError(f"no command {words[0]!r}; {nearest_first(words[0], commands)}")
     return _parsed(commands, words)
 
 

@@ -14,7 +14,7 @@ from dlcore.data.options import TableOptions, option
 from dlcore.data.streams import stream
 from dlcore.data.tables import few_whole_numbers, named_classes
 from dlcore.numerics.errors import needed
-from dlcore.tree.names import nearest
+from dlcore.tree.names import nearest_first
 
 PAIR = "x.npy", "y.npy"
 _CHANNELS = (1, 2, 3, 4)
@@ -33,8 +33,7 @@ def read_npz(path: pathlib.Path, options: TableOptions) -> Dataset:
     names = tuple(str(name) for name in arrays.get("classes", ()))
     features = tuple(str(name) for name in arrays.get("features", ()))
     if options.weights is not None and options.weights not in arrays:
-        there = ", ".join(nearest(str(options.weights), arrays))
-        raise ValueError(f"no array {options.weights!r} in {path}; nearest first, there are: {there}")
+        raise ValueError(f"no array {options.weights!r} in {path}; {nearest_first(str(options.weights), arrays)}")
     weights = None if options.weights is None else arrays[str(options.weights)]
     return from_arrays(arrays["x"], arrays["y"], path.stem, names, features, options, str(path), weights)
 

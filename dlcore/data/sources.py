@@ -15,7 +15,7 @@ from dlcore.data.options import TableOptions, check_options, option
 from dlcore.data.pixels import image_files
 from dlcore.data.tables import dataset_of, read_table_file, table_of
 from dlcore.numerics.errors import needed
-from dlcore.tree.names import nearest
+from dlcore.tree.names import nearest_first
 
 _UCI = "CC BY 4.0 (UCI Machine Learning Repository)"
 
@@ -101,10 +101,8 @@ def load(
         return _from_sklearn(name) if name in _SKLEARN else _from_files(name, data_dir)
     path = pathlib.Path(name).expanduser()
     if not name or not path.exists():
-        there = ", ".join(nearest(name, names()))
-        raise ValueError(
-            f"no data set or file {name!r}; nearest first, there are: {there}; or give a .csv or .npz file"
-        )
+        there = nearest_first(name, names())
+        raise ValueError(f"no data set or file {name!r}; {there}; or give a .csv or .npz file")
     if path.is_dir():
         return _from_folder(path, options=options)
     if options.size is not None:

@@ -12,7 +12,7 @@ from dlcore.data.examples import Column, Dataset, check_weights, features_of, ro
 from dlcore.data.layouts import read_text_table
 from dlcore.data.options import TableOptions, option
 from dlcore.numerics.errors import needed
-from dlcore.tree.names import nearest
+from dlcore.tree.names import nearest, nearest_first
 
 _MOST_CLASSES = 20  # a numeric target with more different whole numbers than this is taken for a quantity
 _TARGETS = ("target", "class", "label", "y")
@@ -172,10 +172,9 @@ def _column(frame: Any, column: Any, role: str) -> str:
         return name
     if re.fullmatch(r"-?\d+", name) and -len(columns) <= int(name) < len(columns):
         return columns[int(name)]
-    there = nearest(name, columns[:200])[:12]
-    raise ValueError(
-        f"no column {column!r}; nearest first, there are: {', '.join(there)}; try {option(role, there[0])}"
-    )
+    first = columns[:200]
+    hint = option(role, nearest(name, first)[0])
+    raise ValueError(f"no column {column!r}; {nearest_first(name, first)}; try {hint}")
 
 
 def _said_targets(frame: Any, fields: dict[str, Field], options: TableOptions) -> list[str]:

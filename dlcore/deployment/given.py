@@ -15,7 +15,7 @@ from dlcore.data.pixels import SUFFIXES, image_files
 from dlcore.data.preprocessing import recoded, table_for
 from dlcore.data.tables import Table
 from dlcore.numerics.errors import needed
-from dlcore.tree.names import nearest
+from dlcore.tree.names import nearest_first
 
 _ARRAYS = (".npy", ".npz")
 
@@ -42,7 +42,7 @@ class Given(NamedTuple):
             raise ValueError(needed(f"column {name!r}", "a table with names of columns", "an array"))
         columns = list(self.cells.frame)
         if name not in columns:
-            raise ValueError(f"no column {name!r}; nearest first, there are: {', '.join(nearest(name, columns)[:12])}")
+            raise ValueError(f"no column {name!r}; {nearest_first(name, columns)}")
         return self.cells.frame[name].to_numpy()
 
     def weighing(self, weights: Any) -> "Given":

@@ -40,7 +40,7 @@ from dlcore.training import (
 )
 from dlcore.training.metrics import name_of
 from dlcore.tree.fields import is_code, short
-from dlcore.tree.names import nearest, replace
+from dlcore.tree.names import nearest_first, replace
 from dlcore.tree.saved import PACKAGES, from_config, public_name
 from dlcore.tuning import assign, grid, sample
 from dlcore.tuning.spaces import Space
@@ -134,7 +134,7 @@ def judged_by(setup: Setup, name: str | None) -> Setup:
         return setup
     there = {name_of(metric).casefold(): metric for metric in (*METRICS, *(setup.metrics or ()))}
     if name.casefold() not in there:
-        raise ValueError(f"no metric {name!r}; nearest first, there are: {', '.join(nearest(name, there))}")
+        raise ValueError(f"no metric {name!r}; {nearest_first(name, there)}")
     return replace(setup, "watch.by", there[name.casefold()])
 
 
@@ -193,7 +193,7 @@ def _public(room: str, name: str) -> Any:
     """What is public in a room: a function, or what a class makes without arguments."""
     there = importlib.import_module(f"dlcore.{room}").__all__
     if name not in there:
-        raise ValueError(f"no {room}.{name}; nearest first, there are: {', '.join(nearest(name, there)[:12])}")
+        raise ValueError(f"no {room}.{name}; {nearest_first(name, there)}")
     return from_config({"$type" if name[:1].isupper() else "$function": f"{room}.{name}"})
 
 

@@ -12,7 +12,7 @@ import jax
 from dlcore.numerics.errors import needed
 from dlcore.numerics.formats import Array, PyTree, Scalar
 from dlcore.tree.fields import StandIn, hyperparams, stand_in, static
-from dlcore.tree.names import at_or_below, leaf_names, name_of, nearest
+from dlcore.tree.names import at_or_below, leaf_names, name_of, nearest_first
 
 
 def weights_only(path: tuple[Any, ...], leaf: Array) -> bool:
@@ -73,8 +73,7 @@ def _check_names(names: tuple[str, ...], tree: PyTree) -> None:
     there = [name_of(path) for path, _ in places]
     for name in names if there else ():
         if not any(at_or_below(name, leaf) for leaf in there):
-            near = ", ".join(nearest(name, there))
-            raise ValueError(f"no leaf at or below {name!r}; nearest first, there are: {near}")
+            raise ValueError(f"no leaf at or below {name!r}; {nearest_first(name, there)}")
 
 
 def only(keep: list[bool], tree: PyTree) -> PyTree:

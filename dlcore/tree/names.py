@@ -98,8 +98,7 @@ def _begun(path: str) -> str:
 def _way(tree: Any, path: str) -> list[tuple[Any, str]]:
     way = _find(tree, _begun(path))
     if way is None:
-        there = nearest(path, paths(tree))
-        raise ValueError(f"no hyperparameter at {path!r}; nearest first, there are: {', '.join(there)}")
+        raise ValueError(f"no hyperparameter at {path!r}; {nearest_first(path, paths(tree))}")
     return way
 
 
@@ -135,3 +134,10 @@ def replace(tree: T, path: str, value: Any) -> T:
 def nearest(word: str, words: Iterable[str]) -> list[str]:
     """``words``, those most like ``word`` first."""
     return sorted(words, key=lambda w: -difflib.SequenceMatcher(None, word, w).ratio())
+
+
+def nearest_first(word: str, words: Iterable[str], most: int = 12) -> str:
+    """What an error says of the ``words`` there are, of which ``word`` is none: at ``most`` so many by their names."""
+    there = nearest(word, words)
+    more = f" and {len(there) - most} more" if len(there) > most else ""
+    return f"nearest first, there are: {', '.join(there[:most])}{more}"

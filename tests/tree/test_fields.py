@@ -13,6 +13,7 @@ from dlcore.regularizers import L2
 from dlcore.schedules import Exponential
 from dlcore.training import Setup
 from dlcore.tree.fields import hyperparams, static
+from dlcore.tree.names import nearest_first
 from tests.tree.problems import full_setup
 
 
@@ -58,6 +59,14 @@ def test_a_path_that_does_not_exist_names_those_that_do():
         if path:
             with pytest.raises(ValueError, match="no hyperparameter"):
                 tree.get(full_setup(), path)
+
+
+def test_of_many_names_the_nearest_are_told_and_how_many_more_there_are():
+    words = [f"layers[{i}].units" for i in range(40)]
+    told = nearest_first("layers[7].unit", words)
+    assert told.startswith("nearest first, there are: layers[7].units, ")
+    assert (told.count("units"), told.endswith(" and 28 more")) == (12, True)
+    assert nearest_first("b", ["abc", "b"]) == "nearest first, there are: b, abc"
 
 
 def test_a_star_names_a_place_in_every_layer_that_has_it():
