@@ -2,7 +2,6 @@
 
 import math
 import pathlib
-import zipfile
 from functools import partial
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from dlcore.data.cells import label_of
 from dlcore.data.examples import Column, Dataset, as_rows, check_weights
+from dlcore.data.files import readable
 from dlcore.data.options import TableOptions, option
 from dlcore.data.streams import stream
 from dlcore.data.tables import few_whole_numbers, named_classes
@@ -23,11 +23,8 @@ _GUESS = TableOptions()
 
 def read_npz(path: pathlib.Path, options: TableOptions) -> Dataset:
     """Arrays ``x`` [n, …] and ``y``, and ``classes`` and ``features``, arrays of names, where they are there."""
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    with readable(path), path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
     if not {"x", "y"} <= arrays.keys():
         raise ValueError(f"needed arrays x and y in {path}, got {sorted(arrays)}; try numpy.savez(path, x=x, y=y)")
     names = tuple(str(name) for name in arrays.get("classes", ()))
@@ -78,10 +75,8 @@ def read_pair(folder: pathlib.Path, options: TableOptions, streamed: bool = Fals
     """Arrays in ``x.npy`` and ``y.npy`` of a folder, the first of them ``streamed`` as a memory map."""
     arrays = []
     for name in PAIR:
-        try:
+        with readable(folder / name):
             arrays.append(np.load(folder / name, mmap_mode="r" if name == PAIR[0] else None))
-        except (OSError, EOFError, ValueError) as error:
-            raise ValueError(f"cannot read {folder / name}: {' '.join(str(error).split())}") from error
     if options.weights is not None:
         raise ValueError(needed("weights", "a table for a column by name", f"the arrays of {folder}", "an .npz file"))
     x, y = arrays

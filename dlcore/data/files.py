@@ -18,6 +18,8 @@ Path = str | os.PathLike[str]
 Arrays = dict[str, Any]  # by their place
 FLOAT, ARRAY = "$float", "$npz"  # marks: JSON has no nan and inf; an array stands in the file beside it
 
+_OF_ARRAYS = (OSError, EOFError, ValueError, zipfile.BadZipFile)  # what damaged files of arrays raise
+
 
 def write(path: Path, value: Any, compressed: bool = True) -> None:
     """Write ``value`` as ``path``.json and its arrays, by their place in it, as ``path``.npz: the arrays first.
@@ -80,6 +82,15 @@ def _restored(found: dict[str, Any], arrays: Arrays) -> Any:
 def _read_arrays(path: pathlib.Path) -> Arrays:
     with explained(path), open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
         return {key: arrays[key] for key in arrays.files}
+
+
+@contextlib.contextmanager
+def readable(path: pathlib.Path, errors: tuple[type[Exception], ...] = _OF_ARRAYS) -> Iterator[None]:
+    """``errors`` of reading ``path`` become a ValueError in one line that names it."""
+    try:
+        yield
+    except errors as error:
+        raise ValueError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 
 @contextlib.contextmanager

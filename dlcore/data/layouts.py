@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from dlcore.data.cells import decimal_evidence, is_number, tidy
+from dlcore.data.files import readable
 from dlcore.data.options import TableOptions, option
 from dlcore.data.rows import column_names, find_rows, first_line, is_header, names_numbers, row_error
 
@@ -73,15 +74,13 @@ def _ragged(path: pathlib.Path, error: str, layout: Layout) -> str:
 @contextlib.contextmanager
 def opened(path: pathlib.Path) -> Iterator[Any]:
     """The text of ``path``, unpacked and decoded; raises ValueError in one line where it is none."""
-    try:
+    with readable(path, (OSError, EOFError, UnicodeError, lzma.LZMAError)):
         with path.open("rb") as file:
             start = file.read(8)
         unpack: Any = next((f for magic, f in _OPENERS.items() if start.startswith(magic)), open)
         encoding = _encoding(path, unpack)
         with unpack(path, "rt", encoding=encoding, newline="") as file:
             yield file
-    except (OSError, EOFError, UnicodeError, lzma.LZMAError) as error:
-        raise ValueError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 
 def _encoding(path: pathlib.Path, unpack: Any) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from dlcore.data.cells import Field, field_of, label_of, tidy
 from dlcore.data.examples import Column, Dataset, check_weights, features_of, rows_of
+from dlcore.data.files import readable
 from dlcore.data.layouts import read_text_table
 from dlcore.data.options import TableOptions, option
 from dlcore.numerics.errors import needed
@@ -57,11 +58,10 @@ def _parquet(path: pathlib.Path) -> Any:
     import pandas as pd
 
     try:
-        return pd.read_parquet(path)
+        with readable(path, (OSError, ValueError)):
+            return pd.read_parquet(path)
     except ImportError as error:
         raise ValueError(f"cannot read {path}: Parquet needs a reader; try pip install pyarrow") from error
-    except (OSError, ValueError) as error:
-        raise ValueError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 
 def table_of(frame: Any) -> Table:

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import zipfile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from dlcore.data import Dataset, Preprocessing, check_weights
 from dlcore.data.arrays import channels_last
 from dlcore.data.cells import number, tidy
 from dlcore.data.examples import as_rows
+from dlcore.data.files import readable
 from dlcore.data.pixels import SUFFIXES, image_files
 from dlcore.data.preprocessing import recoded, table_for
 from dlcore.data.tables import Table
@@ -123,11 +123,9 @@ def _table(source: Any, by: Any) -> Table | np.ndarray:
 
 
 def _arrays(path: pathlib.Path, by: Any) -> Given:
-    try:
+    with readable(path):
         found = np.load(path, allow_pickle=False)
         arrays = {"x": found} if isinstance(found, np.ndarray) else {name: found[name] for name in found.files}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
-        raise ValueError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     if "x" not in arrays:
         raise ValueError(needed(str(path), "an array x", sorted(arrays), "numpy.savez(path, x=x)"))
     y, classes = arrays.get("y"), arrays.get("classes")

@@ -41,8 +41,7 @@ def wrong_by_class(
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for row, (name, places) in zip(axes, rows.items(), strict=True):
         _bare(row)
-        row[0].text(-0.12, 0.5, name, fontsize=8.5, color=INK, ha="right", va="center", transform=row[0].transAxes,
-                    **AS_WRITTEN)  # fmt: skip
+        _beside(row[0], name, 0.12)
         for ax, i in zip(row, places, strict=False):
             ax.imshow(images[i], cmap="gray_r", interpolation="nearest")
             _above(ax, predicted[i], probability[i])
@@ -70,8 +69,7 @@ def wrong_maps(
             ax.imshow(_painted(labels, colors), interpolation="nearest")
         row[3].imshow(is_ != said, cmap="gray_r", vmin=0, vmax=1.6, interpolation="nearest")
     for row, name in zip(axes, names, strict=False):
-        row[0].text(-0.06, 0.5, name, fontsize=8.5, color=INK, ha="right", va="center", transform=row[0].transAxes,
-                    **AS_WRITTEN)  # fmt: skip
+        _beside(row[0], name, 0.06)
     seen = np.unique([truth, predicted])
     patches = [Patch(color=tuple(colors[i]), label=classes[i]) for i in seen if 0 <= i < len(classes)]
     figure.legend(handles=patches, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
@@ -112,6 +110,11 @@ def _gallery(x: Any, image_shape: Sequence[int], columns: int) -> tuple[Any, lis
 def _bare(axes: Any) -> None:
     for ax in axes:
         ax.axis("off")
+
+
+def _beside(ax: Any, text: str, gap: float) -> None:
+    place = {"ha": "right", "va": "center", "transform": ax.transAxes}
+    ax.text(-gap, 0.5, text, fontsize=8.5, color=INK, **place, **AS_WRITTEN)
 
 
 def _above(ax: Any, said: str, probability: float) -> None:

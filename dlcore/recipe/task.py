@@ -177,8 +177,7 @@ def prepare(dataset: data.Dataset, batch_size: int | None, seed: int, folds: int
         text = f"{overlap} test examples also stand in the training set"
         findings = [*findings, data.Finding("test in training", "warning", text)]
     target = None if dataset.classes else inputs.target
-    first = _first(parts.train) if streamed else parts.train
-    training = dataclasses.replace(dataset, **first._asdict(), published_test=0, published_validation=0)
+    training = dataclasses.replace(dataset, **_first(parts.train)._asdict(), published_test=0, published_validation=0)
     sample = dataclasses.replace(split, train=_first(split.train), validation=_first(split.validation))
     key, count = jax.random.key(seed), folds_for(folds, split)
     return Task(dataset, training, split, inputs, target, tuple(findings), key, count, sample if streamed else None)

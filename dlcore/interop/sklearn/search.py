@@ -238,11 +238,9 @@ def _part(before: Any, X: Any, y: Any, fold: tuple[Any, Any]) -> Part:
 
 
 def _weighted(part: Part, weights: Any, fold: tuple[Any, Any]) -> Part:
-    return (
-        part
-        if weights is None
-        else part._replace(weights=_rows(weights, fold[0]), test_weights=_rows(weights, fold[1]))
-    )
+    if weights is None:
+        return part
+    return part._replace(weights=_rows(weights, fold[0]), test_weights=_rows(weights, fold[1]))
 
 
 def _rows(a, indices):
